@@ -1,0 +1,147 @@
+package models
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// ItemState is where a question to people stands.
+type ItemState string
+
+const (
+	ItemOpen      ItemState = "open"
+	ItemEscalated ItemState = "escalated" // nobody answered in time: it goes to the front
+	ItemClosed    ItemState = "closed"    // settled; its labels are on the post
+	ItemExpired   ItemState = "expired"   // the run went on without an answer; a late one still counts
+	ItemWithdrawn ItemState = "withdrawn" // the post was deleted
+)
+
+// Item is a question to people about one post: which values do these attributes have?
+type Item struct {
+	ID        string     `json:"id"` // ItemID
+	Rev       int64      `json:"rev"`
+	Post      string     `json:"post"`
+	Profile   string     `json:"profile"`
+	Taxonomy  string     `json:"taxonomy"` // version of the values that may be chosen
+	Questions []Question `json:"questions"`
+	State     ItemState  `json:"state"`
+	Rule      bool       `json:"rule,omitempty"`   // asked because the profile's `when` holds
+	Sample    bool       `json:"sample,omitempty"` // asked because the post is in the uniform sample
+	Reason    string     `json:"reason"`
+	Wanted    int        `json:"wanted"`  // answers wanted, before any adjudication
+	Parking   bool       `json:"parking"` // a run waits for it
+	Answers   []Answer   `json:"answers,omitempty"`
+	Priority  float64    `json:"priority"` // higher first
+	OpenedAt  time.Time  `json:"opened_at"`
+	Due       time.Time  `json:"due,omitzero"`
+}
+
+// Question asks for the values of one attribute.
+type Question struct {
+	Attribute  string   `json:"attribute"`
+	Options    []string `json:"options,omitempty"` // empty: free text
+	Suggestion []string `json:"suggestion,omitempty"`
+	Confidence float64  `json:"confidence,omitempty"`
+}
+
+// Answer is what one person said. An empty list of values means "there is none".
+type Answer struct {
+	By     string              `json:"by"`
+	At     time.Time           `json:"at"`
+	Values map[string][]string `json:"values,omitempty"`
+	Skip   string              `json:"skip,omitempty"` // why the person could not say
+}
+
+// ItemID names the question that a profile asks of a post under a taxonomy.
+func ItemID(post, profile, taxonomy string) string {
+	sum := sha256.Sum256([]byte(post + "\x00" + profile + "\x00" + taxonomy))
+	return "i" + hex.EncodeToString(sum[:10])
+}
+
+// Verdict is what the answers of an item come to.
+type Verdict string
+
+const (
+	Unsettled Verdict = "unsettled" // more answers are wanted
+	Disagree  Verdict = "disagree"  // enough answers, no majority: one more is wanted
+	Settled   Verdict = "settled"
+)
+
+// Judge weighs the item's answers: skipped ones don't count, and each
+// attribute needs a strict majority among at least Wanted answers. The labels
+// are those of a settled item.
+func (it *Item) Judge() (Verdict, []Label) {
+	var given []Answer
+	var by []string
+	var last time.Time
+	for _, a := range it.Answers {
+		if a.Skip != "" {
+			continue
+		}
+		given = append(given, a)
+		by = append(by, a.By)
+		if a.At.After(last) {
+			last = a.At
+		}
+	}
+	if len(given) < max(1, it.Wanted) {
+		return Unsettled, nil
+	}
+	var labels []Label
+	for _, q := range it.Questions {
+		values, ok := majority(given, q.Attribute)
+		if !ok {
+			return Disagree, nil
+		}
+		labels = append(labels, Label{
+			Attribute: q.Attribute, Taxonomy: it.Taxonomy, Values: values, By: by, At: last, Item: it.ID, Sample: it.Sample,
+		})
+	}
+	return Settled, labels
+}
+
+// majority returns the set of values that more than half of the answers gave.
+func majority(answers []Answer, attribute string) ([]string, bool) {
+	for _, a := range answers {
+		want := sortedSet(a.Values[attribute])
+		n := 0
+		for _, b := range answers {
+			if slices.Equal(want, sortedSet(b.Values[attribute])) {
+				n++
+			}
+		}
+		if 2*n > len(answers) {
+			return want, true
+		}
+	}
+	return nil, false
+}
+
+func sortedSet(values []string) []string {
+	s := slices.Clone(values)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+// WithAnswer returns the item with a's answer in it; a later answer of the same
+// person replaces the earlier.
+func (it Item) WithAnswer(a Answer) Item {
+	it.Answers = slices.Clone(it.Answers)
+	for i := range it.Answers {
+		if it.Answers[i].By == a.By {
+			it.Answers[i] = a
+			return it
+		}
+	}
+	it.Answers = append(it.Answers, a)
+	return it
+}
+
+// ItemFilter selects items, the most valuable first. Empty fields select all.
+type ItemFilter struct {
+	States  []ItemState
+	Profile string
+	Limit   int // 0 means 100
+}

@@ -1,0 +1,111 @@
+package models
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// SearchDoc is what search holds of a post: a pure projection of the whole
+// post document. Its Version is the post's Rev, so a stale write loses.
+type SearchDoc struct {
+	ID         string      `json:"id"`
+	Version    int64       `json:"version"`
+	Source     string      `json:"source"`
+	URL        string      `json:"url,omitempty"`
+	CreatedAt  time.Time   `json:"created_at"`
+	Text       string      `json:"text"`
+	Language   string      `json:"language,omitempty"`
+	Hashtags   []string    `json:"hashtags,omitempty"`
+	Author     Author      `json:"author"`
+	Counts     Counts      `json:"counts"`
+	Profiles   []string    `json:"profiles"` // that published it, sorted
+	Unchecked  []string    `json:"unchecked,omitempty"`
+	Attributes []Attribute `json:"attributes,omitempty"` // of all publications, people's labels first
+	Images     []string    `json:"images,omitempty"`     // rendition blob keys
+}
+
+// Project returns what search shall hold of p. It is false when the post has
+// no place in search: deleted, or published by no profile.
+func Project(p *Post) (SearchDoc, bool) {
+	d := SearchDoc{
+		ID: p.ID, Version: p.Rev, Source: p.Source, URL: p.URL, CreatedAt: p.CreatedAt, Text: p.Text,
+		Language: p.Language, Hashtags: p.Hashtags, Author: p.Author, Counts: p.Counts,
+	}
+	if p.Tombstone != nil || len(p.Published) == 0 {
+		return d, false
+	}
+	var found []Attribute
+	for name, pub := range p.Published {
+		d.Profiles = append(d.Profiles, name)
+		if pub.Unchecked {
+			d.Unchecked = append(d.Unchecked, name)
+		}
+		found = append(found, pub.Attributes...)
+	}
+	slices.Sort(d.Profiles)
+	slices.Sort(d.Unchecked)
+	d.Attributes = surest(Effective(found, p.Labels))
+	for _, m := range p.Images() {
+		d.Images = append(d.Images, m.Rendition)
+	}
+	return d, true
+}
+
+// surest keeps the most confident finding of each (name, value), in a fixed order.
+func surest(found []Attribute) []Attribute {
+	best := map[[2]string]Attribute{}
+	for _, a := range found {
+		k := [2]string{a.Name, a.Value}
+		b, ok := best[k]
+		if !ok || a.Confidence > b.Confidence || (a.Confidence == b.Confidence && a.Model < b.Model) {
+			best[k] = a
+		}
+	}
+	out := make([]Attribute, 0, len(best))
+	for _, a := range best {
+		out = append(out, a)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		a, b := out[i], out[j]
+		if a.Name != b.Name {
+			return a.Name < b.Name
+		}
+		if a.Confidence != b.Confidence {
+			return a.Confidence > b.Confidence
+		}
+		return a.Value < b.Value
+	})
+	return out
+}
+
+// SearchQuery asks search. Every field narrows; empty ones don't.
+type SearchQuery struct {
+	Text          string              // full text over caption, hashtags, author and attribute values; all words must occur
+	Attributes    map[string][]string // any of the values for each of the names
+	MinConfidence float64             // of those attributes
+	Sources       []string
+	Languages     []string
+	Countries     []string
+	Profiles      []string
+	Since, Until  time.Time // on CreatedAt: since inclusive, until exclusive
+	MinLikes      int64
+	Facets        []string // "source", "language", "country", "profile", "hashtag", or an attribute's name
+	Sort          string   // "newest" (default), "oldest", "relevance", "likes"
+	After         string   // opaque cursor: Next of the page before
+	Limit         int      // default 20, at most 1,000
+}
+
+// SearchAnswer is one page of hits, with the facets of all hits.
+type SearchAnswer struct {
+	Total  int64
+	Hits   []SearchDoc
+	Facets map[string][]FacetCount // the 20 most frequent values each, most frequent first, ties by value
+	Next   string                  // empty at the end
+}
+
+// FacetCount says how many hits have a value.
+type FacetCount struct {
+	Value string `json:"value"`
+	N     int64  `json:"n"`
+}
