@@ -34,6 +34,7 @@ type Count struct {
 
 // RunFilter selects runs. Empty fields select all.
 type RunFilter struct {
+	Post     string
 	State    State
 	Step     Step
 	Profile  string

@@ -43,6 +43,7 @@ type Run struct {
 	Due        time.Time `json:"due,omitzero"`        // when the reconciler looks at it; zero: never
 
 	Attempts int    `json:"attempts,omitempty"` // failed tries of this step that were recorded
+	Tried    int    `json:"tried,omitempty"`    // those of them under this seq: what the queue counted too
 	Deaths   int    `json:"deaths,omitempty"`   // workers lost on this step, as found by the reconciler
 	Waits    int    `json:"waits,omitempty"`    // waits in a row, for the backoff
 	Error    string `json:"error,omitempty"`    // the last error
@@ -145,6 +146,7 @@ func (r Run) move(out Outcome, reason string, now time.Time) Move {
 	from := r.Seq
 	r.Seq++
 	r.MovedAt, r.ProcessAt, r.Due, r.Reason = now, time.Time{}, time.Time{}, reason
+	r.Tried = 0
 	return Move{From: from, Run: r, Entry: e}
 }
 

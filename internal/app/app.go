@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"weft/analysis"
+	"weft/analysis/image"
+	"weft/internal/config"
+	"weft/internal/crashpoint"
+	"weft/internal/telemetry"
+	"weft/labeling"
+	"weft/models"
+	"weft/queue"
+	"weft/storage/blobs"
+	"weft/storage/parquet"
+	"weft/tasks"
+)
+
+// Options say what a process needs of the whole.
+type Options struct {
+	Service string // its name in logs and traces
+	Host    bool   // it starts the embedded Redis, if that is configured
+	NoQueue bool   // it can do without Redis: an embedded queue that isn't running is no error
+	Log     *slog.Logger
+
+	// For tests.
+	Crash  *crashpoint.Points  // named crash points; nil in production
+	Steps  func(tasks.Steps)   // puts other steps in place
+	Search func(Search) Search // puts a faulty one around search
+	Retry  time.Duration       // delay of the first retry
+	Now    func() time.Time    // nil: time.Now
+}
+
+// App holds the opened parts of Weft. Queue, Runner and Desk are nil when the
+// queue is not there (see Options.NoQueue).
+type App struct {
+	Config     config.Config
+	Documents  Documents
+	Search     Search
+	Blobs      *blobs.Store
+	Parts      *parquet.Parts
+	HistoryDir string
+	Redis      redis.UniversalClient
+	Queue      *queue.Client
+	Library    *Library
+	Registry   *analysis.Registry
+	Runner     *tasks.Runner
+	Desk       *labeling.Desk
+	Metrics    *telemetry.Metrics
+	Log        *slog.Logger
+
+	opt     Options
+	tracing *telemetry.Tracing
+	closers []closer
+}
+
+type closer struct {
+	name string
+	fn   func() error
+}
+
+// New opens everything that cfg names. Close it also after an error of Run.
+func New(ctx context.Context, cfg config.Config, opt Options) (*App, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = telemetry.NewLogger(os.Stderr, cfg.Log)
+	}
+	a := &App{Config: cfg, Log: opt.Log, Metrics: telemetry.NewMetrics(), opt: opt}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	var err error
+	if a.tracing, err = telemetry.NewTracing(ctx, a.opt.Service, a.Config.Tracing.Endpoint); err != nil {
+		return err
+	}
+	a.onClose("tracing", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return a.tracing.Shutdown(ctx)
+	})
+	if err := a.openStores(ctx, a.Config); err != nil {
+		return err
+	}
+	if a.opt.Search != nil {
+		a.Search = a.opt.Search(a.Search)
+	}
+	if a.Registry, err = analysis.Default(); err != nil {
+		return err
+	}
+	if a.Library, err = NewLibrary(a.Config.Profiles, a.Documents, a.Registry); err != nil {
+		return err
+	}
+	err = a.openRedis(ctx, a.Config, a.opt.Host)
+	if errors.Is(err, ErrNotRunning) && a.opt.NoQueue {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.wire()
+}
+
+// wire puts the chain together.
+func (a *App) wire() error {
+	cfg := a.Config
+	var err error
+	a.Queue, err = queue.NewClient(a.Redis, queue.Options{
+		Environment: cfg.Environment, Timeouts: cfg.Steps.Timeouts, MaxDepth: int64(cfg.Queue.MaxDepth),
+	})
+	if err != nil {
+		return err
+	}
+	steps := a.steps()
+	if a.opt.Steps != nil {
+		a.opt.Steps(steps)
+	}
+	a.Runner = tasks.NewRunner(a.Documents, a.Queue, a.Library, steps, tasks.Options{
+		Attempts: cfg.Steps.Attempts, Deaths: cfg.Steps.Deaths, Timeouts: cfg.Steps.Timeouts, Horizon: cfg.Reconcile.Horizon,
+		Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: a.Metrics, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
+	})
+	a.Desk = labeling.NewDesk(a.Documents, a.Documents, a.Runner, a.opt.Now, a.opt.Crash.Hit)
+	return nil
+}
+
+// steps is the table of steps: what Weft does with a post, and with what.
+func (a *App) steps() tasks.Steps {
+	limits := a.Config.Limits
+	analyze := &tasks.Analyze{Analyzer: analysis.NewEngine(a.Registry, a.Blobs, a.Documents), Fuse: analysis.Fuse}
+	return tasks.Steps{
+		models.Fetch: &tasks.Fetch{
+			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels}},
+			Images:   a.Blobs, Refs: a.Documents,
+		},
+		models.AnalyzeLight: analyze,
+		models.AnalyzeHeavy: analyze,
+		models.LabelStep:    &tasks.Label{Items: a.Documents, Choices: a.Registry, Crash: a.opt.Crash.Hit},
+		models.Index:        &tasks.IndexStep{Search: a.Search},
+		models.Archive:      &tasks.ArchiveStep{Timelines: a.Documents, Staging: a.Documents},
+	}
+}
+
+// onClose remembers what to close, the last opened first.
+func (a *App) onClose(name string, fn func() error) {
+	a.closers = append(a.closers, closer{name, fn})
+}
+
+// Close closes everything in reverse order. It may be called twice.
+func (a *App) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(a.closers) {
+		if err := c.fn(); err != nil {
+			errs = append(errs, fmt.Errorf("app: close %s: %w", c.name, err))
+		}
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// preparer adapts the image package to the fetch step's port.
+type preparer struct {
+	p      *image.Preparer
+	limits image.Limits
+}
+
+func (p preparer) Prepare(ctx context.Context, original []byte) (tasks.Prepared, error) {
+	got, err := p.p.Prepare(ctx, original)
+	if err != nil {
+		return tasks.Prepared{}, err
+	}
+	return tasks.Prepared{
+		SHA256: got.SHA256, PHash: got.PHash, Type: got.Type, Width: got.Width, Height: got.Height, Rendition: got.Rendition,
+	}, nil
+}

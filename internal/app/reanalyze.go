@@ -1,0 +1,340 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weft/models"
+	"weft/profile"
+)
+
+// Reanalysis asks for a campaign: old posts go through their profile again,
+// without being fetched again, in the bulk lane.
+type Reanalysis struct {
+	Profile  string
+	Since    time.Time // of the posts' creation, inclusive
+	Until    time.Time // exclusive
+	Where    *profile.Where
+	DryRun   bool
+	Progress func(done int64) // told after each page; may be nil
+}
+
+// ReanalysisReport is what a campaign took, or would take.
+type ReanalysisReport struct {
+	Campaign string  `json:"campaign,omitempty"`
+	Profile  string  `json:"profile"`
+	Version  string  `json:"version"`
+	Posts    int64   `json:"posts"`     // a new generation is queued for
+	Purged   int64   `json:"purged"`    // of them, came back from history
+	NoImages int64   `json:"no_images"` // left out: their images are gone
+	Lost     int64   `json:"lost"`      // purged, and not found in history
+	Cost     float64 `json:"cost"`      // estimated CPU seconds, from what the last generations cost
+	DryRun   bool    `json:"dry_run,omitempty"`
+}
+
+// Reanalyze starts a campaign. It can be interrupted and started again: a post
+// that got its new generation already just gets another one.
+func (a *App) Reanalyze(ctx context.Context, req Reanalysis) (ReanalysisReport, error) {
+	p, err := a.Library.Named(ctx, req.Profile)
+	if err != nil {
+		return ReanalysisReport{}, err
+	}
+	rep := ReanalysisReport{Profile: p.Name, Version: p.Version, DryRun: req.DryRun}
+	campaign := models.Campaign{
+		ID: strings.ToLower(rand.Text()[:10]), Profile: p.Name, Version: p.Version,
+		Since: req.Since, Until: req.Until, StartedAt: a.opt.Now().UTC(),
+	}
+	if req.Where != nil {
+		campaign.Where = req.Where.String()
+	}
+	if !req.DryRun {
+		rep.Campaign = campaign.ID
+		if err := a.Documents.PutCampaign(ctx, campaign); err != nil {
+			return rep, fmt.Errorf("reanalyze: %w", err)
+		}
+	}
+	if err := a.reanalyzeStored(ctx, req, p, &rep); err != nil {
+		return rep, err
+	}
+	if err := a.reanalyzePurged(ctx, req, p, &rep); err != nil {
+		return rep, err
+	}
+	if req.DryRun {
+		return rep, nil
+	}
+	campaign.Posts, campaign.NoImages, campaign.EndedAt = rep.Posts, rep.NoImages, a.opt.Now().UTC()
+	return rep, a.Documents.PutCampaign(ctx, campaign)
+}
+
+// reanalyzeStored goes through the runs that the document store holds.
+func (a *App) reanalyzeStored(ctx context.Context, req Reanalysis, p *profile.Profile, rep *ReanalysisReport) error {
+	f := models.RunFilter{Profile: req.Profile, Limit: 500}
+	for {
+		runs, err := a.Documents.Runs(ctx, f)
+		if err != nil {
+			return fmt.Errorf("reanalyze: %w", err)
+		}
+		var batch []models.Run
+		for _, run := range runs {
+			f.After = run.Post + "/" + run.Profile
+			post, _, err := a.Documents.Post(ctx, run.Post)
+			if errors.Is(err, models.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("reanalyze: %w", err)
+			}
+			ok, err := a.selects(ctx, req, p, post, run, rep)
+			if err != nil {
+				return err
+			}
+			if ok {
+				batch = append(batch, run)
+			}
+		}
+		if err := a.regenerate(ctx, p, rep, batch); err != nil {
+			return err
+		}
+		if req.Progress != nil {
+			req.Progress(rep.Posts + rep.NoImages)
+		}
+		if len(runs) < 500 {
+			return nil
+		}
+	}
+}
+
+// selects says whether a post takes part, and counts it if its images are gone.
+func (a *App) selects(ctx context.Context, req Reanalysis, p *profile.Profile, post models.Post, run models.Run, rep *ReanalysisReport) (bool, error) {
+	if post.Tombstone != nil || (!req.Since.IsZero() && post.CreatedAt.Before(req.Since)) ||
+		(!req.Until.IsZero() && !post.CreatedAt.Before(req.Until)) {
+		return false, nil
+	}
+	if req.Where != nil {
+		ok, err := req.Where.Match(&post, &run)
+		if err != nil {
+			return false, fmt.Errorf("reanalyze: --where on post %s: %w", post.ID, err)
+		}
+		if !ok {
+			return false, nil
+		}
+	}
+	ok, err := a.hasImages(ctx, p, post)
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		rep.NoImages++
+		return false, nil
+	}
+	rep.Cost += run.Cost
+	return true, nil
+}
+
+// hasImages reports whether there is something to look at: a rendition of one
+// of the images, or a post that never had any.
+func (a *App) hasImages(ctx context.Context, p *profile.Profile, post models.Post) (bool, error) {
+	if len(post.Media) == 0 || p.Fetch.MaxImages == 0 {
+		return true, nil
+	}
+	for _, m := range post.Images() {
+		ok, err := a.Blobs.Exists(ctx, m.Rendition)
+		if err != nil {
+			return false, fmt.Errorf("reanalyze: rendition of %s: %w", post.ID, err)
+		}
+		if ok {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// regenerate starts the new generations of a batch, and enqueues them in the bulk lane.
+func (a *App) regenerate(ctx context.Context, p *profile.Profile, rep *ReanalysisReport, batch []models.Run) error {
+	if rep.DryRun {
+		rep.Posts += int64(len(batch))
+		return nil
+	}
+	if err := a.Queue.WaitRoom(ctx, models.AnalyzeLight, models.Bulk, nil); err != nil {
+		return err
+	}
+	moved := make([]models.Run, len(batch))
+	var g errgroup.Group
+	g.SetLimit(64) // the adapter makes one write of them
+	for i, run := range batch {
+		g.Go(func() error {
+			m := run.Regenerate(models.AnalyzeLight, p.Version, rep.Campaign, models.Bulk,
+				"reanalysis "+rep.Campaign, a.opt.Now(), a.Config.Reconcile.Horizon)
+			err := a.Documents.Move(ctx, m)
+			if errors.Is(err, models.ErrConflict) || errors.Is(err, models.ErrNotFound) {
+				return a.regenerateAgain(ctx, p, rep.Campaign, run, &moved[i])
+			}
+			if err == nil {
+				moved[i] = m.Run
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("reanalyze: %w", err)
+	}
+	var queued []models.Run
+	for _, run := range moved {
+		if run.Post != "" {
+			queued = append(queued, run)
+		}
+	}
+	rep.Posts += int64(len(queued))
+	return a.Queue.EnqueueAll(ctx, queued)
+}
+
+// regenerateAgain is for a run that moved between reading and writing it.
+func (a *App) regenerateAgain(ctx context.Context, p *profile.Profile, campaign string, run models.Run, moved *models.Run) error {
+	for {
+		_, now, err := a.Documents.Load(ctx, run.Post, run.Profile)
+		if errors.Is(err, models.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		m := now.Regenerate(models.AnalyzeLight, p.Version, campaign, models.Bulk, "reanalysis "+campaign, a.opt.Now(), a.Config.Reconcile.Horizon)
+		err = a.Documents.Move(ctx, m)
+		if err == nil {
+			*moved = m.Run
+		}
+		if !errors.Is(err, models.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// reanalyzePurged brings the profile's purged posts back from history.
+func (a *App) reanalyzePurged(ctx context.Context, req Reanalysis, p *profile.Profile, rep *ReanalysisReport) error {
+	after := ""
+	for {
+		stubs, err := a.Documents.Stubs(ctx, after, 200)
+		if err != nil {
+			return fmt.Errorf("reanalyze: stubs: %w", err)
+		}
+		var wanted []models.Stub
+		for _, s := range stubs {
+			after = s.Post
+			if _, ok := s.Runs[req.Profile]; ok {
+				wanted = append(wanted, s)
+			}
+		}
+		if len(wanted) > 0 {
+			if err := a.bringBack(ctx, req, p, wanted, rep); err != nil {
+				return err
+			}
+		}
+		if len(stubs) < 200 {
+			return nil
+		}
+	}
+}
+
+// bringBack reads the posts of the stubs from their parts and restores them.
+func (a *App) bringBack(ctx context.Context, req Reanalysis, p *profile.Profile, stubs []models.Stub, rep *ReanalysisReport) error {
+	frozen, err := a.fromHistory(ctx, stubs)
+	if err != nil {
+		return err
+	}
+	var batch []models.Run
+	for _, s := range stubs {
+		rows := frozen[s.Post]
+		if rows == nil {
+			rep.Lost++
+			continue
+		}
+		post, runs := rows.post, rows.runs
+		ok, err := a.selects(ctx, req, p, post, runs[req.Profile], rep)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		rep.Purged++
+		if req.DryRun {
+			rep.Posts++
+			continue
+		}
+		var all []models.Run
+		for _, run := range runs {
+			all = append(all, run)
+		}
+		restored, err := a.Documents.Restore(ctx, post, all)
+		if err != nil {
+			return fmt.Errorf("reanalyze: bring back %s: %w", s.Post, err)
+		}
+		for _, run := range restored {
+			if run.Profile == req.Profile {
+				batch = append(batch, run)
+			}
+		}
+	}
+	if req.DryRun {
+		return nil
+	}
+	return a.regenerate(ctx, p, rep, batch)
+}
+
+// thawed is a post as history holds it.
+type thawed struct {
+	post models.Post
+	runs map[string]models.Run // by profile
+}
+
+// fromHistory reads the newest rows of the stubs' posts.
+func (a *App) fromHistory(ctx context.Context, stubs []models.Stub) (map[string]*thawed, error) {
+	named := map[string]bool{}
+	var ids []string
+	for _, s := range stubs {
+		ids = append(ids, s.Post)
+		for _, r := range s.Runs {
+			named[r.Part] = true
+		}
+	}
+	all, err := a.Documents.Parts(ctx, models.PartVerified, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reanalyze: parts: %w", err)
+	}
+	var parts []models.Part
+	for _, part := range all {
+		if named[part.ID] {
+			parts = append(parts, part)
+		}
+	}
+	rows, err := a.Parts.Find(ctx, parts, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reanalyze: history: %w", err)
+	}
+	out := map[string]*thawed{}
+	for _, row := range rows {
+		var f models.Frozen
+		if err := json.Unmarshal(row.Body, &f); err != nil {
+			return nil, fmt.Errorf("reanalyze: history row %s: %w", row.Key(), err)
+		}
+		t := out[row.Post]
+		if t == nil {
+			t = &thawed{post: f.Post, runs: map[string]models.Run{}}
+			out[row.Post] = t
+		}
+		if f.Post.Rev > t.post.Rev {
+			t.post = f.Post
+		}
+		if old, ok := t.runs[row.Profile]; !ok || f.Run.Seq > old.Seq {
+			t.runs[row.Profile] = f.Run
+		}
+	}
+	return out, nil
+}

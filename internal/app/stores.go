@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"weft/internal/config"
+	"weft/labeling"
+	"weft/models"
+	"weft/queue"
+	"weft/storage/blobs"
+	"weft/storage/history"
+	"weft/storage/parquet"
+	"weft/storage/sqlite"
+	"weft/tasks"
+)
+
+// Documents is everything that Weft's parts ask of the document store. Each
+// part declares its own few methods; this is their sum, for the wiring alone.
+type Documents interface {
+	tasks.Books
+	tasks.Items
+	tasks.Refs
+	tasks.Staging
+	tasks.Timelines
+	tasks.DirtyPosts
+	queue.Books
+	queue.Answers
+	queue.Memory
+	labeling.Items
+	labeling.Posts
+	history.Documents
+	ProfileStore
+
+	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
+	Counts(ctx context.Context) ([]models.Count, error)
+	Admitted(ctx context.Context) (int64, error)
+	Results(ctx context.Context, keys []string) (map[string]models.Result, error)
+	PutResults(ctx context.Context, results []models.Result) error
+	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
+	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
+	PutCampaign(ctx context.Context, c models.Campaign) error
+	Campaigns(ctx context.Context) ([]models.Campaign, error)
+	Release(ctx context.Context, now time.Time, limit int) ([]string, error)
+	Undoom(ctx context.Context, keys []string) error
+	Lease(ctx context.Context, name, holder string, ttl time.Duration, now time.Time) (bool, error)
+}
+
+// Search is everything that is asked of search.
+type Search interface {
+	tasks.Search
+	Search(ctx context.Context, q models.SearchQuery) (models.SearchAnswer, error)
+	Get(ctx context.Context, id string) (models.SearchDoc, error)
+}
+
+// openStores opens the stores that the URLs name.
+func (a *App) openStores(ctx context.Context, cfg config.Config) error {
+	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
+		return fmt.Errorf("app: data folder: %w", err)
+	}
+	path, err := sqlitePath("documents.url", cfg.Documents.URL)
+	if err != nil {
+		return err
+	}
+	docs, err := sqlite.OpenDocuments(ctx, path)
+	if err != nil {
+		return fmt.Errorf("app: documents: %w", err)
+	}
+	a.onClose("documents", docs.Close)
+	a.Documents = docs
+
+	if path, err = sqlitePath("search.url", cfg.Search.URL); err != nil {
+		return err
+	}
+	search, err := sqlite.OpenSearch(ctx, path)
+	if err != nil {
+		return fmt.Errorf("app: search: %w", err)
+	}
+	a.onClose("search", search.Close)
+	a.Search = search
+
+	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs.URL); err != nil {
+		return fmt.Errorf("app: blobs: %w", err)
+	}
+	a.onClose("blobs", a.Blobs.Close)
+	return a.openHistory(ctx, cfg)
+}
+
+// openHistory opens the folder of Parquet parts. Only `weft query` puts DuckDB
+// on top of it: building and reading parts needs none.
+func (a *App) openHistory(ctx context.Context, cfg config.Config) error {
+	dir, err := historyPath(cfg)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("app: history folder: %w", err)
+	}
+	// Parquet readers want a plain folder, so no metadata files lie beside the parts.
+	store, err := blobs.Open(ctx, "file://"+dir+"?metadata=skip")
+	if err != nil {
+		return fmt.Errorf("app: history: %w", err)
+	}
+	a.onClose("history", store.Close)
+	a.HistoryDir = dir
+	a.Parts = parquet.New(store)
+	return nil
+}
+
+func historyPath(cfg config.Config) (string, error) {
+	dir, ok := strings.CutPrefix(cfg.History.URL, "duckdb:")
+	if !ok {
+		return "", fmt.Errorf("app: history.url %q: only duckdb:FOLDER is built in", cfg.History.URL)
+	}
+	return filepath.Abs(dir)
+}
+
+func sqlitePath(key, url string) (string, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return "", fmt.Errorf("app: %s %q: only sqlite:FILE is built in", key, url)
+	}
+	return filepath.Abs(path)
+}

@@ -1,0 +1,168 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"weft/queue"
+	"weft/storage/history"
+	"weft/tasks"
+)
+
+// Work serves the configured queues, and keeps house, until ctx ends; then it
+// drains: all servers stop pulling, then all shut down side by side. What is
+// not done by the deadline goes back to the queue.
+func (a *App) Work(ctx context.Context) error {
+	cfg := a.Config
+	stopMetrics, err := a.serveMetrics()
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+	servers, err := a.Queue.Serve(a.Runner, queue.ServeOptions{
+		Concurrency: cfg.Queues, CheckInterval: cfg.Queue.CheckInterval, DelayedCheckInterval: cfg.Queue.DelayedCheckInterval,
+		RetryBase: a.opt.Retry, Drain: cfg.Drain, Log: a.Log,
+	})
+	if err != nil {
+		return err
+	}
+	a.Log.Info("working", "queues", cfg.Queues)
+	var house sync.WaitGroup
+	for _, job := range a.housekeeping() {
+		house.Go(func() { a.keep(ctx, job) })
+	}
+	<-ctx.Done()
+	a.Log.Info("draining", "deadline", cfg.Drain)
+	servers.Stop()
+	a.Runner.Drain()
+	servers.Shutdown()
+	house.Wait()
+	a.Log.Info("drained")
+	return nil
+}
+
+// job is a piece of housekeeping that one process at a time does, every interval.
+type job struct {
+	name     string
+	interval time.Duration
+	pass     func(ctx context.Context) error
+}
+
+// housekeeping lists what goes on beside the queues.
+func (a *App) housekeeping() []job {
+	cfg := a.Config
+	rec := a.Reconciler()
+	projector := &tasks.Projector{
+		Dirty: a.Documents, Timelines: a.Documents, Search: a.Search, Staging: a.Documents, Now: a.opt.Now, Crash: a.opt.Crash.Hit,
+	}
+	builder := a.Builder()
+	purger := a.purger()
+	return []job{
+		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := rec.Pass(ctx); return err }},
+		{"project", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := projector.Pass(ctx); return err }},
+		{"parts", cfg.Archive.Interval, builder.Run},
+		{"purge", cfg.Archive.Interval, purger.Run},
+		{"blobs", time.Minute, a.sweepBlobs},
+	}
+}
+
+// keep runs a job until ctx ends. A lease in the documents saves work when
+// several processes run; none of the jobs needs it to be right.
+func (a *App) keep(ctx context.Context, j job) {
+	host, _ := os.Hostname()
+	holder := fmt.Sprintf("%s/%d", host, os.Getpid())
+	ticker := time.NewTicker(j.interval)
+	defer ticker.Stop()
+	for {
+		mine, err := a.Documents.Lease(ctx, "job/"+j.name, holder, 3*j.interval, a.opt.Now())
+		if err == nil && mine {
+			err = j.pass(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.Log.Warn("housekeeping", "job", j.name, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Reconciler returns a reconciler over the opened stores.
+func (a *App) Reconciler() *queue.Reconciler {
+	return queue.NewReconciler(a.Queue, a.Documents, a.Documents, a.Documents, queue.ReconcileOptions{
+		Horizon: a.Config.Reconcile.Horizon, Grace: a.Config.Reconcile.LeaseGrace, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Log: a.Log,
+	})
+}
+
+// Builder returns a part builder over the opened stores.
+func (a *App) Builder() *history.Builder {
+	return history.New(history.Params{
+		Staging: a.Documents, Mover: a.Documents, Files: a.Parts, Warehouse: history.Files{}, Clock: a.opt.Now,
+		MaxRows: a.Config.Archive.MaxRows, MinAge: a.Config.Archive.MinAge, Crash: a.opt.Crash.Hit,
+	})
+}
+
+// sweepBlobs deletes the blobs that no post needs any longer.
+func (a *App) sweepBlobs(ctx context.Context) error {
+	for {
+		keys, err := a.Documents.Release(ctx, a.opt.Now(), 500)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := a.Blobs.Delete(ctx, key); err != nil {
+				return err
+			}
+		}
+		if err := a.Documents.Undoom(ctx, keys); err != nil {
+			return err
+		}
+		if len(keys) < 500 {
+			return nil
+		}
+	}
+}
+
+// serveMetrics serves /metrics, /healthz and /readyz where the configuration says.
+func (a *App) serveMetrics() (stop func(), err error) {
+	if a.Config.Metrics.Listen == "" {
+		return func() {}, nil
+	}
+	listener, err := net.Listen("tcp", a.Config.Metrics.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("app: metrics.listen: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", a.Metrics.Handler())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		_, err := a.Documents.Admitted(r.Context())
+		if err = errors.Join(err, a.Redis.Ping(r.Context()).Err()); err != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+		}
+	})
+	a.Metrics.QueueDepths("queue", a.depths)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	return func() { _ = server.Close() }, nil
+}
+
+func (a *App) depths(ctx context.Context) (map[string]int, error) {
+	depths, err := a.Queue.Depths(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	for _, d := range depths {
+		out[d.Queue] = d.Pending + d.Scheduled + d.Retry + d.Active
+	}
+	return out, nil
+}

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"net"
+	neturl "net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"weft/models"
+)
+
+var (
+	environmentPattern = regexp.MustCompile(`^[a-z0-9]{0,16}$`)
+	userPattern        = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
+	schemePattern      = regexp.MustCompile(`^([a-z][a-z0-9+.-]*):`)
+)
+
+// check finds what is wrong beyond a single value's form.
+func (l *loader) check() {
+	c := l.config
+	if !environmentPattern.MatchString(c.Environment) {
+		l.refuse("environment", "%q is not up to 16 of a-z and 0-9", c.Environment)
+	}
+	if c.Data == "" {
+		l.refuse("data", "a folder is wanted")
+	}
+	l.scheme("redis.url", c.Redis.URL, Embedded, "redis", "rediss", "redis-sentinel", "redis-cluster")
+	l.scheme("documents.url", c.Documents.URL, "", "sqlite", "mongodb", "mongodb+srv")
+	l.scheme("search.url", c.Search.URL, "", "sqlite", "https", "http")
+	l.scheme("history.url", c.History.URL, "", "duckdb", "bigquery")
+	l.scheme("blobs.url", c.Blobs.URL, "", "file", "gs", "s3")
+	if c.Tracing.Endpoint != "" {
+		l.scheme("tracing.endpoint", c.Tracing.Endpoint, "", "http", "https")
+	}
+	if l.address("redis.listen", c.Redis.Listen) && !loopback(c.Redis.Listen) {
+		l.refuse("redis.listen", "%q is not a loopback address, and the embedded Redis has no password; take 127.0.0.1:<port>", c.Redis.Listen)
+	}
+	if c.Metrics.Listen != "" {
+		l.address("metrics.listen", c.Metrics.Listen)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		l.refuse("log.format", "%q is not a format; allowed: text, json", c.Log.Format)
+	}
+	if c.Limits.DecodePixels < c.Limits.ImagePixels {
+		l.refuse("limits.decode_pixels", "%d is less than limits.image_pixels (%d): the largest image could never be decoded", c.Limits.DecodePixels, c.Limits.ImagePixels)
+	}
+	l.checkTimes()
+	l.checkMonitor()
+}
+
+func (l *loader) checkTimes() {
+	c := l.config
+	for _, s := range models.Steps() {
+		if d := c.Steps.Timeouts[s]; d%time.Second != 0 {
+			l.refuse("steps.timeouts."+string(s), "%s is not a number of whole seconds", d)
+		}
+	}
+	if step, longest := c.Steps.Longest(); c.Drain <= longest {
+		l.refuse("drain", "%s is not longer than the longest time-out (steps.timeouts.%s: %s), so a running step could be cut off",
+			short(c.Drain), step, short(longest))
+	}
+}
+
+func (l *loader) checkMonitor() {
+	m := l.config.Monitor
+	if m.Listen != "" && l.address("monitor.listen", m.Listen) && !loopback(m.Listen) && len(m.Users) == 0 {
+		l.refuse("monitor.listen", "%q can be reached from other machines: name somebody in monitor.users, or listen on 127.0.0.1", m.Listen)
+	}
+	if m.SessionKey != "" && len(m.SessionKey) < 32 {
+		l.refuse("monitor.session_key", "at least 32 characters are wanted, there are %d", len(m.SessionKey))
+	}
+	var names []string
+	for i, u := range m.Users {
+		if !userPattern.MatchString(u.Name) {
+			l.refuse("monitor.users", "user %d: name %q is not 1 to 64 letters, digits and _.@-", i+1, u.Name)
+		}
+		if slices.Contains(names, u.Name) {
+			l.refuse("monitor.users", "user %q is there twice", u.Name)
+		}
+		names = append(names, u.Name)
+		if _, err := bcrypt.Cost([]byte(u.PasswordHash)); err != nil {
+			l.refuse("monitor.users", "user %q: password_hash is not a bcrypt hash", u.Name)
+		}
+		if u.Role != "viewer" && u.Role != "operator" {
+			l.refuse("monitor.users", "user %q: %q is not a role; allowed: viewer, operator", u.Name, u.Role)
+		}
+	}
+}
+
+// refuse reports a problem with a key where its value was set.
+func (l *loader) refuse(name, format string, args ...any) {
+	l.problem(l.where(name), name, format, args...)
+}
+
+// scheme wants text to be the word alone or a URL with one of schemes.
+func (l *loader) scheme(name, text, alone string, schemes ...string) {
+	if alone != "" && text == alone {
+		return
+	}
+	allowed := strings.Join(schemes, ":, ") + ":"
+	if alone != "" {
+		allowed = alone + ", " + allowed
+	}
+	m := schemePattern.FindStringSubmatch(text)
+	if m == nil || !slices.Contains(schemes, m[1]) {
+		l.refuse(name, "%q is not of a known kind; allowed: %s", Redact(text), allowed)
+		return
+	}
+	rest := strings.TrimPrefix(text, m[0])
+	switch m[1] {
+	case "sqlite", "duckdb": // a path follows
+	case "mongodb": // may name several hosts, which is no URL in the strict sense
+	default:
+		if u, err := neturl.Parse(text); err != nil || (u.Host == "" && u.Path == "") {
+			l.refuse(name, "%q is not a complete URL", Redact(text))
+			return
+		}
+	}
+	if strings.Trim(rest, "/") == "" {
+		l.refuse(name, "%q names no place after %s", text, m[0])
+	}
+}
+
+// address wants host:port with a port from 0 to 65535.
+func (l *loader) address(name, text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		l.refuse(name, "%q is not an address of the form host:port", text)
+		return false
+	}
+	return true
+}
+
+// loopback reports whether only this machine can reach the address.
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}

@@ -1,0 +1,261 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"weft/models"
+)
+
+// key is one line of the table: how a value is set, printed and explained.
+type key struct {
+	name    string
+	meaning string
+	shown   string // the default in words, where it depends on the machine or on other keys
+	set     func(text string) error
+	get     func() any // for printing: secrets are redacted
+	list    listKind
+}
+
+// listKind says what a key takes in the file beside a plain value.
+type listKind int
+
+const (
+	plain     listKind = iota
+	textList           // a list of texts
+	usersList          // a list of {name, password_hash, role}
+)
+
+// env returns the name of the variable that sets k.
+func (k key) env() string {
+	return prefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(k.name))
+}
+
+// keys returns the table over the fields of c, in the order of printing.
+func (c *Config) keys() []key {
+	keys := c.storeKeys()
+	keys = append(keys, c.queueKeys()...)
+	keys = append(keys, c.stepKeys()...)
+	return append(keys, c.serviceKeys()...)
+}
+
+func (c *Config) storeKeys() []key {
+	return []key{
+		text("environment", &c.Environment, "Prefix of the queue names, so that two set-ups can share a Redis server: up to 16 of a-z and 0-9."),
+		text("data", &c.Data, "Folder of everything that is embedded. A relative one is taken from the working directory."),
+		url("redis.url", &c.Redis.URL, "", "The queue's server: `embedded` (in this process), `redis://`, `rediss://` (TLS), `redis-sentinel://` or `redis-cluster://`."),
+		text("redis.listen", &c.Redis.Listen, "Loopback address of the embedded Redis; port 0 takes any free one. It has no password: everybody on this machine can reach it."),
+		url("documents.url", &c.Documents.URL, "sqlite:<data>/documents.db", "Posts, runs, labels: `sqlite:<file>` or `mongodb://`."),
+		url("search.url", &c.Search.URL, "sqlite:<data>/search.db", "Search over recent posts: `sqlite:<file>` or `https://` (Elasticsearch)."),
+		url("history.url", &c.History.URL, "duckdb:<data>/history", "The history: `duckdb:<folder>` or `bigquery://`."),
+		url("blobs.url", &c.Blobs.URL, "file://<data>/blobs", "Images: `file://<folder>`, `gs://` or `s3://`."),
+		texts("profiles", &c.Profiles, "Profile files, or folders of them, beside those that ship. In the variable: separated by commas."),
+	}
+}
+
+func (c *Config) queueKeys() []key {
+	var keys []key
+	for _, s := range models.Steps() {
+		k := count("queues."+string(s), func() int { return c.Queues[s] }, func(n int) { c.Queues[s] = n }, 0, 10_000,
+			fmt.Sprintf("How many `%s` tasks a process works on at a time; 0 serves the queue not at all.", s))
+		if s == models.AnalyzeLight {
+			k.shown = "2 × CPU cores"
+		}
+		keys = append(keys, k)
+	}
+	return append(keys,
+		span("queue.check_interval", &c.Queue.CheckInterval, time.Millisecond, "How often an idle server looks for tasks. Shorter is faster and costs idle CPU: 50ms adds 33 ms to a post of four steps, 5ms adds 9 ms at three times the idle CPU."),
+		span("queue.delayed_check_interval", &c.Queue.DelayedCheckInterval, time.Millisecond, "How often waiting tasks are looked at for those whose time has come."),
+		integer("queue.max_depth", &c.Queue.MaxDepth, 0, 1_000_000_000, "Nothing new is admitted while a queue is deeper than this, until it is below 80 % of it; 0 is no limit."),
+		span("reconcile.horizon", &c.Reconcile.Horizon, time.Second, "A queued run whose task was not seen for this long is looked after."),
+		span("reconcile.interval", &c.Reconcile.Interval, 100*time.Millisecond, "How often the reconciler looks for such runs."),
+		span("reconcile.lease_grace", &c.Reconcile.LeaseGrace, 0, "A task's lease must be over for this long before its worker counts as dead."),
+	)
+}
+
+func (c *Config) stepKeys() []key {
+	keys := []key{
+		integer("steps.attempts", &c.Steps.Attempts, 1, 100, "A run fails after this many failed tries of one step."),
+		integer("steps.deaths", &c.Steps.Deaths, 1, 100, "A run fails as poison after it took this many workers with it in one step."),
+	}
+	for _, s := range models.Steps() {
+		keys = append(keys, spanAt("steps.timeouts."+string(s), func() time.Duration { return c.Steps.Timeouts[s] },
+			func(d time.Duration) { c.Steps.Timeouts[s] = d }, time.Second, fmt.Sprintf("How long one try of `%s` may take, in whole seconds.", s)))
+	}
+	return append(keys,
+		integer("archive.max_rows", &c.Archive.MaxRows, 1, 10_000_000, "Most rows in one part of the history."),
+		span("archive.min_age", &c.Archive.MinAge, 0, "Rows wait at least this long, so that parts don't get small."),
+		span("archive.interval", &c.Archive.Interval, 100*time.Millisecond, "How often the part builder looks for rows."),
+		size("limits.image_bytes", &c.Limits.ImageBytes, "Largest image file that is taken, such as 32MiB."),
+		number("limits.image_pixels", &c.Limits.ImagePixels, "Most pixels (width × height) an image may have."),
+		number("limits.decode_pixels", &c.Limits.DecodePixels, "Most pixels that are decoded at one time in a process, over all images: it bounds memory at about 4 bytes each."),
+	)
+}
+
+func (c *Config) serviceKeys() []key {
+	return []key{
+		text("metrics.listen", &c.Metrics.Listen, "Address for Prometheus (`/metrics`), such as 127.0.0.1:9090; empty is off."),
+		url("tracing.endpoint", &c.Tracing.Endpoint, "$OTEL_EXPORTER_OTLP_ENDPOINT", "Where OpenTelemetry spans go (OTLP over HTTP), such as http://localhost:4318; empty is off."),
+		level("log.level", &c.Log.Level, "Least level that is logged: debug, info, warn or error."),
+		text("log.format", &c.Log.Format, "text or json."),
+		text("monitor.listen", &c.Monitor.Listen, "Address of the queue monitor; empty is off."),
+		users("monitor.users", &c.Monitor.Users, "Who may log in to the monitor: a list of {name, password_hash (bcrypt), role: viewer or operator}. In the variable: `name:role:hash`, separated by commas."),
+		secret("monitor.session_key", &c.Monitor.SessionKey, "At least 32 characters that sign the monitor's session cookies; empty takes a random key, so that a restart logs everybody out."),
+		span("drain", &c.Drain, time.Second, "How long SIGTERM waits for running steps; longer than the longest time-out of a step."),
+	}
+}
+
+func text(name string, p *string, meaning string) key {
+	return key{name: name, meaning: meaning,
+		set: func(s string) error { *p = s; return nil },
+		get: func() any { return *p }}
+}
+
+func url(name string, p *string, shown, meaning string) key {
+	k := text(name, p, meaning)
+	k.shown = shown
+	k.get = func() any { return Redact(*p) }
+	return k
+}
+
+func secret(name string, p *string, meaning string) key {
+	k := text(name, p, meaning)
+	k.get = func() any {
+		if *p == "" {
+			return ""
+		}
+		return redacted
+	}
+	return k
+}
+
+func texts(name string, p *[]string, meaning string) key {
+	return key{name: name, meaning: meaning, list: textList,
+		set: func(s string) error {
+			*p = nil
+			for part := range strings.SplitSeq(s, ",") {
+				if part = strings.TrimSpace(part); part != "" {
+					*p = append(*p, part)
+				}
+			}
+			return nil
+		},
+		get: func() any { return append([]string{}, *p...) }}
+}
+
+func users(name string, p *[]User, meaning string) key {
+	return key{name: name, meaning: meaning, list: usersList,
+		set: func(s string) error {
+			*p = nil
+			for part := range strings.SplitSeq(s, ",") {
+				if part = strings.TrimSpace(part); part == "" {
+					continue
+				}
+				f := strings.SplitN(part, ":", 3)
+				if len(f) != 3 {
+					return fmt.Errorf("user %d is not of the form name:role:hash", len(*p)+1)
+				}
+				*p = append(*p, User{Name: f[0], Role: f[1], PasswordHash: f[2]})
+			}
+			return nil
+		},
+		get: func() any {
+			out := []map[string]string{}
+			for _, u := range *p {
+				out = append(out, map[string]string{"name": u.Name, "password_hash": redacted, "role": u.Role})
+			}
+			return out
+		}}
+}
+
+func integer(name string, p *int, low, high int, meaning string) key {
+	return count(name, func() int { return *p }, func(n int) { *p = n }, low, high, meaning)
+}
+
+func count(name string, get func() int, set func(int), low, high int, meaning string) key {
+	return key{name: name, meaning: meaning,
+		set: func(s string) error {
+			n, err := strconv.Atoi(strings.ReplaceAll(s, "_", ""))
+			if err != nil || n < low || n > high {
+				return fmt.Errorf("%q is not a whole number from %d to %d", s, low, high)
+			}
+			set(n)
+			return nil
+		},
+		get: func() any { return get() }}
+}
+
+func number(name string, p *int64, meaning string) key {
+	return key{name: name, meaning: meaning,
+		set: func(s string) error {
+			n, err := strconv.ParseInt(strings.ReplaceAll(s, "_", ""), 10, 64)
+			if err != nil || n < 1 {
+				return fmt.Errorf("%q is not a whole number above 0", s)
+			}
+			*p = n
+			return nil
+		},
+		get: func() any { return *p }}
+}
+
+func size(name string, p *int64, meaning string) key {
+	return key{name: name, meaning: meaning,
+		set: func(s string) error {
+			n, err := humanize.ParseBytes(s)
+			if err != nil || n < 1 || n > 1<<40 {
+				return fmt.Errorf("%q is not a size, such as 32MiB or 33554432", s)
+			}
+			*p = int64(n)
+			return nil
+		},
+		get: func() any { return *p }}
+}
+
+func span(name string, p *time.Duration, low time.Duration, meaning string) key {
+	return spanAt(name, func() time.Duration { return *p }, func(d time.Duration) { *p = d }, low, meaning)
+}
+
+func spanAt(name string, get func() time.Duration, set func(time.Duration), low time.Duration, meaning string) key {
+	return key{name: name, meaning: meaning,
+		set: func(s string) error {
+			d, err := time.ParseDuration(s)
+			if err != nil {
+				return fmt.Errorf("%q is not a duration, such as 500ms, 30s or 72h", s)
+			}
+			if d < low {
+				return fmt.Errorf("%s is too short; at least %s", d, low)
+			}
+			set(d)
+			return nil
+		},
+		get: func() any { return short(get()) }}
+}
+
+func level(name string, p *slog.Level, meaning string) key {
+	return key{name: name, meaning: meaning,
+		set: func(s string) error {
+			switch strings.ToLower(s) {
+			case "debug", "info", "warn", "error":
+				return p.UnmarshalText([]byte(s))
+			}
+			return fmt.Errorf("%q is not a level; allowed: debug, info, warn, error", s)
+		},
+		get: func() any { return strings.ToLower(p.String()) }}
+}
+
+// short writes a duration as people do: 1m, not 1m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

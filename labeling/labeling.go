@@ -1,0 +1,164 @@
+// Package labeling takes people's answers. An answer is one atomic update of
+// its item; after it, and only after it, the waiting run is woken. A crash
+// between the two leaves an answered item with a parked run, which the
+// reconciler sweeps up.
+package labeling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"weft/models"
+)
+
+// Items stores questions to people.
+type Items interface {
+	Item(ctx context.Context, id string) (models.Item, error)
+	// PutItem is a compare-and-set: the stored rev must be item.Rev-1, else models.ErrConflict.
+	PutItem(ctx context.Context, it models.Item) error
+	Items(ctx context.Context, f models.ItemFilter) ([]models.Item, error)
+}
+
+// Posts takes labels that come without a run waiting for them.
+type Posts interface {
+	// Update applies a change and marks the post to be projected again.
+	Update(ctx context.Context, post string, c models.Change) (models.Post, error)
+}
+
+// Waker queues the run that waits for an item. It is no error when none waits.
+type Waker interface {
+	Wake(ctx context.Context, post, profile, reason string) (woken bool, err error)
+}
+
+// Desk is where labelers hand in their answers.
+type Desk struct {
+	items Items
+	posts Posts
+	waker Waker
+	now   func() time.Time
+	crash func(name string)
+}
+
+// NewDesk returns a desk. crash is nil in production.
+func NewDesk(items Items, posts Posts, waker Waker, now func() time.Time, crash func(string)) *Desk {
+	if crash == nil {
+		crash = func(string) {}
+	}
+	return &Desk{items: items, posts: posts, waker: waker, now: now, crash: crash}
+}
+
+// Open lists the items that want answers, the most valuable first.
+func (d *Desk) Open(ctx context.Context, profile string, limit int) ([]models.Item, error) {
+	return d.items.Items(ctx, models.ItemFilter{
+		States: []models.ItemState{models.ItemOpen, models.ItemEscalated}, Profile: profile, Limit: limit,
+	})
+}
+
+// Answer hands in one person's answer to an item. It is durable when Answer
+// returns. A later answer of the same person replaces the earlier one. An
+// answer that comes after the run moved on is kept, overrides what models say,
+// and projects the post again.
+func (d *Desk) Answer(ctx context.Context, id string, a models.Answer) (models.Item, error) {
+	if strings.TrimSpace(a.By) == "" {
+		return models.Item{}, errors.New("labeling: an answer needs the name of who gives it")
+	}
+	a.At = d.now().UTC()
+	it, err := d.add(ctx, id, a)
+	if err != nil {
+		return it, err
+	}
+	d.crash("answer.saved")
+	return it, d.settle(ctx, it)
+}
+
+// add writes the answer into the item, against whoever writes at the same time.
+func (d *Desk) add(ctx context.Context, id string, a models.Answer) (models.Item, error) {
+	for {
+		it, err := d.items.Item(ctx, id)
+		if err != nil {
+			return it, fmt.Errorf("labeling: item %s: %w", id, err)
+		}
+		if it.State == models.ItemWithdrawn {
+			return it, fmt.Errorf("labeling: item %s was withdrawn: its post was deleted", id)
+		}
+		if err := check(it, a); err != nil {
+			return it, err
+		}
+		it = it.WithAnswer(a)
+		it.Rev++
+		err = d.items.PutItem(ctx, it)
+		if err == nil {
+			return it, nil
+		}
+		if !errors.Is(err, models.ErrConflict) {
+			return it, fmt.Errorf("labeling: save answer to %s: %w", id, err)
+		}
+	}
+}
+
+// settle wakes the run that waits for the item. If none does, a settled item's
+// labels go to the post directly.
+func (d *Desk) settle(ctx context.Context, it models.Item) error {
+	verdict, labels := it.Judge()
+	if verdict == models.Unsettled {
+		return nil
+	}
+	woken, err := d.waker.Wake(ctx, it.Post, it.Profile, "answered by "+it.Answers[len(it.Answers)-1].By)
+	if err != nil || woken || verdict != models.Settled {
+		return err
+	}
+	_, err = d.posts.Update(ctx, it.Post, models.Change{Labels: labels})
+	if errors.Is(err, models.ErrNotFound) {
+		return nil // the post was purged or deleted meanwhile; the item keeps the answer
+	}
+	if err != nil {
+		return fmt.Errorf("labeling: labels of %s: %w", it.Post, err)
+	}
+	if it.Parking {
+		return nil // its run may be parking just now: the reconciler wakes it, and the label step closes the item
+	}
+	return d.close(ctx, it)
+}
+
+func (d *Desk) close(ctx context.Context, it models.Item) error {
+	if it.State == models.ItemClosed {
+		return nil
+	}
+	it.State = models.ItemClosed
+	it.Rev++
+	err := d.items.PutItem(ctx, it)
+	if errors.Is(err, models.ErrConflict) {
+		return nil // another answer came; its own settling closes the item
+	}
+	return err
+}
+
+// check refuses what was not asked, or is no choice.
+func check(it models.Item, a models.Answer) error {
+	if a.Skip != "" {
+		return nil
+	}
+	var names []string
+	for _, q := range it.Questions {
+		names = append(names, q.Attribute)
+		values, given := a.Values[q.Attribute]
+		if !given {
+			return fmt.Errorf("labeling: item %s also asks for %q: answer it, if need be with nothing, or skip the item", it.ID, q.Attribute)
+		}
+		for _, v := range values {
+			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {
+				return fmt.Errorf("labeling: %q is no value of %q; allowed: %s", v, q.Attribute, strings.Join(q.Options, ", "))
+			}
+		}
+	}
+	for name := range a.Values {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("labeling: item %s does not ask for %q; it asks for: %s", it.ID, name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"weft/models"
+)
+
+// Sight is what a look behind a task's id finds.
+type Sight string
+
+const (
+	Waiting Sight = "waiting" // pending, scheduled or in retry: it will be seen
+	Working Sight = "working" // active, and its worker renews the lease
+	Orphan  Sight = "orphan"  // active, but the lease is long dead: a worker died
+	Gone    Sight = "gone"    // archived by hand, or not there
+)
+
+// Look says how the run's current task stands. A lease counts as dead when it
+// ended more than grace ago: asynq's own recoverer waits 30 s beyond.
+func (c *Client) Look(ctx context.Context, run models.Run, grace time.Duration) (Sight, error) {
+	queue, id := c.Queue(run.Step, run.Lane), TaskID(run.Task())
+	info, err := c.inspector.GetTaskInfo(queue, id)
+	switch {
+	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
+		return Gone, nil
+	case err != nil:
+		return "", models.Faultf(models.Unavailable, "queue: look for %s: %w", id, err)
+	}
+	switch info.State {
+	case asynq.TaskStatePending, asynq.TaskStateScheduled, asynq.TaskStateRetry, asynq.TaskStateAggregating:
+		return Waiting, nil
+	case asynq.TaskStateActive:
+		return c.lease(ctx, queue, id, grace)
+	default:
+		return Gone, nil
+	}
+}
+
+// lease tells a working task from an orphan. A task without any lease may just
+// have ended: the second look at its state tells.
+func (c *Client) lease(ctx context.Context, queue, id string, grace time.Duration) (Sight, error) {
+	expiry, err := c.rdb.ZScore(ctx, leaseKey(queue), id).Result()
+	switch {
+	case err == nil && time.Since(time.Unix(int64(expiry), 0)) <= grace:
+		return Working, nil
+	case err == nil:
+		return Orphan, nil
+	case !errors.Is(err, redis.Nil):
+		return "", models.Faultf(models.Unavailable, "queue: lease of %s: %w", id, err)
+	}
+	info, err := c.inspector.GetTaskInfo(queue, id)
+	if err == nil && info.State == asynq.TaskStateActive {
+		return Orphan, nil
+	}
+	return Waiting, nil
+}
+
+// The keys of asynq that Weft reads itself, since asynq has no cheap call for
+// them: GetQueueInfo samples memory use. TestKeys holds them to asynq's version.
+func pendingKey(queue string) string { return "asynq:{" + queue + "}:pending" }
+func leaseKey(queue string) string   { return "asynq:{" + queue + "}:lease" }
+
+// allQueues is the set in which asynq registers queue names. Its client does so
+// once per process, so an emptied Redis has to be told again.
+const allQueues = "asynq:queues"
+
+// Register puts the queues' names into asynq's set.
+func (c *Client) Register(ctx context.Context) error {
+	var names []any
+	for _, step := range models.Steps() {
+		names = append(names, c.Queue(step, models.Normal), c.Queue(step, models.Bulk))
+	}
+	if err := c.rdb.SAdd(ctx, allQueues, names...).Err(); err != nil {
+		return models.Faultf(models.Unavailable, "queue: register queues: %w", err)
+	}
+	return nil
+}
+
+// Epoch returns the marker that tells whether Redis was emptied; "" when it has none.
+func (c *Client) Epoch(ctx context.Context) (string, error) {
+	v, err := c.rdb.Get(ctx, c.epochKey()).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	if err != nil {
+		return "", models.Faultf(models.Unavailable, "queue: epoch: %w", err)
+	}
+	return v, nil
+}
+
+// SetEpoch sets the marker.
+func (c *Client) SetEpoch(ctx context.Context, epoch string) error {
+	if err := c.rdb.Set(ctx, c.epochKey(), epoch, 0).Err(); err != nil {
+		return models.Faultf(models.Unavailable, "queue: set epoch: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) epochKey() string {
+	if c.opt.Environment == "" {
+		return "weft:epoch"
+	}
+	return "weft:" + c.opt.Environment + ":epoch"
+}

@@ -1,0 +1,177 @@
+package parquet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/parquet-go/parquet-go"
+
+	"weft/models"
+)
+
+const (
+	// rowGroup is how many rows are compressed and scanned together. With
+	// bodies of about 4 KB it makes groups of some 64 MB before compression:
+	// large enough to scan, small enough to hold in memory while they are written.
+	rowGroup = 16 << 10
+	// bloomBits per post make one lookup in a hundred read a group in vain.
+	bloomBits = 10
+	// readBuffer is how much one read of a part takes at least.
+	readBuffer = 256 << 10
+	// batch is how many rows are decoded at once.
+	batch = 512
+)
+
+// encode writes rows as one file of part. The rows are put in order first.
+func encode(w io.Writer, part models.Part, rows []models.Row) error {
+	rows = slices.Clone(rows)
+	order(rows)
+	out := parquet.NewGenericWriter[record](w,
+		parquet.Compression(&parquet.Zstd),
+		parquet.BloomFilters(parquet.SplitBlockFilter(bloomBits, "post")),
+		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("created_at"))),
+		parquet.MaxRowsPerRowGroup(rowGroup),
+		parquet.SkipPageBounds("body"), parquet.SkipPageBounds("text"),
+		parquet.CreatedBy("weft", strconv.Itoa(models.SchemaVersion), ""),
+		parquet.KeyValueMetadata("weft.part", part.ID),
+		parquet.KeyValueMetadata("weft.rows", strconv.Itoa(len(rows))),
+		parquet.KeyValueMetadata("weft.checksum", strconv.FormatUint(models.Checksum(rows), 16)),
+	)
+	for chunk := range slices.Chunk(rows, batch) {
+		records := make([]record, len(chunk))
+		for i := range chunk {
+			var err error
+			if records[i], err = columns(&chunk[i]); err != nil {
+				return err
+			}
+		}
+		if _, err := out.Write(records); err != nil {
+			return fmt.Errorf("parquet: write %s: %w", part.Path(), err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		return fmt.Errorf("parquet: write %s: %w", part.Path(), err)
+	}
+	return nil
+}
+
+// decode hands every row of the file to each, in the file's order.
+func decode(r io.ReaderAt, size int64, each func(models.Row)) (err error) {
+	defer rescue(&err)
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer))
+	if err != nil {
+		return fmt.Errorf("parquet: open: %w", err)
+	}
+	in := parquet.NewGenericReader[stored](file)
+	defer func() { err = errors.Join(err, in.Close()) }()
+	found := make([]stored, batch)
+	for {
+		n, err := in.Read(found)
+		for i := range found[:n] {
+			each(found[i].row())
+			found[i] = stored{} // the next read must not write into a body that was handed out
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("parquet: read: %w", err)
+		}
+	}
+}
+
+// lookup hands the file's rows of the wanted posts to each. A group whose bloom
+// filter knows none of them is not read; of the others, only the posts' column
+// and the pages that hold a hit.
+func lookup(r io.ReaderAt, size int64, wanted map[string]bool, each func(models.Row)) (err error) {
+	defer rescue(&err)
+	file, err := parquet.OpenFile(r, size, parquet.ReadBufferSize(readBuffer))
+	if err != nil {
+		return fmt.Errorf("parquet: open: %w", err)
+	}
+	column, ok := file.Schema().Lookup("post")
+	if !ok {
+		return errors.New("parquet: the file has no column post")
+	}
+	for _, group := range file.RowGroups() {
+		may, err := mayHold(group.ColumnChunks()[column.ColumnIndex].BloomFilter(), wanted)
+		if err != nil {
+			return fmt.Errorf("parquet: bloom filter: %w", err)
+		}
+		if !may {
+			continue
+		}
+		if err := lookupGroup(group, wanted, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mayHold(filter parquet.BloomFilter, wanted map[string]bool) (bool, error) {
+	if filter == nil { // written by somebody else
+		return true, nil
+	}
+	for post := range wanted {
+		if may, err := filter.Check(parquet.ByteArrayValue([]byte(post))); err != nil || may {
+			return may, err
+		}
+	}
+	return false, nil
+}
+
+func lookupGroup(group parquet.RowGroup, wanted map[string]bool, each func(models.Row)) (err error) {
+	hits, err := positions(group, wanted)
+	if err != nil || len(hits) == 0 {
+		return err
+	}
+	in := parquet.NewGenericRowGroupReader[stored](group)
+	defer func() { err = errors.Join(err, in.Close()) }()
+	for _, at := range hits {
+		if err := in.SeekToRow(at); err != nil {
+			return fmt.Errorf("parquet: seek to row %d: %w", at, err)
+		}
+		one := make([]stored, 1)
+		if n, err := in.Read(one); n != 1 {
+			return fmt.Errorf("parquet: read row %d: %w", at, err)
+		}
+		each(one[0].row())
+	}
+	return nil
+}
+
+// positions returns where in the group the wanted posts are.
+func positions(group parquet.RowGroup, wanted map[string]bool) (hits []int64, err error) {
+	type post struct {
+		Post string `parquet:"post"`
+	}
+	in := parquet.NewGenericRowGroupReader[post](group)
+	defer func() { err = errors.Join(err, in.Close()) }()
+	found := make([]post, batch)
+	for at := int64(0); ; {
+		n, err := in.Read(found)
+		for i := range found[:n] {
+			if wanted[found[i].Post] {
+				hits = append(hits, at+int64(i))
+			}
+		}
+		at += int64(n)
+		if errors.Is(err, io.EOF) {
+			return hits, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parquet: read posts: %w", err)
+		}
+	}
+}
+
+// rescue turns a panic of the library over a damaged file into an error: one
+// bad file must not end a process that serves others.
+func rescue(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("parquet: damaged file: %v", p)
+	}
+}

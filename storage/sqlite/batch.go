@@ -1,0 +1,235 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"weft/models"
+)
+
+// maxBatch is how many moves share one transaction. Beyond it the gain is
+// below a percent, while other writers would wait noticeably.
+const maxBatch = 256
+
+// batcher collects the moves that come while a transaction runs and writes
+// them in the next. It never waits for more to come: a single move is written
+// at once, and under load the running transaction is the delay.
+type batcher struct {
+	w    *writer
+	in   chan *pending
+	stop chan struct{}
+	done chan struct{}
+	once sync.Once
+}
+
+// pending is a move somebody waits for, encoded by the caller so that the one
+// writer has less to do.
+type pending struct {
+	move  *models.Move
+	run   []byte
+	entry []byte
+	err   error
+	ready chan struct{}
+}
+
+var errClosed = errors.New("the store is closed")
+
+func newBatcher(w *writer) *batcher {
+	b := &batcher{w: w, in: make(chan *pending), stop: make(chan struct{}), done: make(chan struct{})}
+	go b.loop()
+	return b
+}
+
+// close lets the running batch end; it is false when it was closed before.
+func (b *batcher) close() bool {
+	first := false
+	b.once.Do(func() {
+		first = true
+		close(b.stop)
+		<-b.done
+	})
+	return first
+}
+
+// do hands m over and waits for its result. If ctx ends first, the move may
+// still be written, as with any store across a network.
+func (b *batcher) do(ctx context.Context, m models.Move) error {
+	p := &pending{move: &m, ready: make(chan struct{})}
+	if err := p.encode(); err != nil {
+		return err
+	}
+	select {
+	case b.in <- p:
+	case <-b.stop:
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-p.ready:
+		return p.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *pending) encode() (err error) {
+	utcRun(&p.move.Run)
+	if p.run, err = encode(&p.move.Run); err != nil {
+		return err
+	}
+	if p.move.Run.Seq == p.move.From || p.move.Entry == nil {
+		return nil
+	}
+	e := *p.move.Entry
+	e.At = e.At.UTC()
+	p.entry, err = encode(&e)
+	return err
+}
+
+func (b *batcher) loop() {
+	defer close(b.done)
+	for {
+		select {
+		case p := <-b.in:
+			batch := b.collect([]*pending{p})
+			b.write(batch)
+			for _, p := range batch {
+				close(p.ready)
+			}
+		case <-b.stop:
+			return
+		}
+	}
+}
+
+// collect takes whatever is waiting.
+func (b *batcher) collect(batch []*pending) []*pending {
+	for len(batch) < maxBatch {
+		select {
+		case p := <-b.in:
+			batch = append(batch, p)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write gives each move its result. A batch that breaks for another reason
+// than a lost compare-and-set is written again move by move, so that one bad
+// move fails alone.
+func (b *batcher) write(batch []*pending) {
+	err := b.w.do(context.Background(), func(s *session) error { return s.moves(batch) })
+	if err == nil {
+		return
+	}
+	if len(batch) == 1 {
+		batch[0].err = err
+		return
+	}
+	for _, p := range batch {
+		b.write([]*pending{p})
+	}
+}
+
+// moves writes a batch in the running transaction. The error it returns breaks
+// the batch; what befell one move alone is in its err.
+func (s *session) moves(batch []*pending) error {
+	spent := map[models.Spend]models.Spent{}
+	for _, p := range batch {
+		p.err = s.move(p)
+		if p.err != nil {
+			if errors.Is(p.err, models.ErrConflict) || errors.Is(p.err, models.ErrNotFound) {
+				continue
+			}
+			return p.err
+		}
+		if sp := p.move.Spend; sp != nil {
+			key := *sp
+			key.Spent = models.Spent{}
+			sum := spent[key]
+			sum.Posts += sp.Posts
+			sum.Seconds += sp.Seconds
+			spent[key] = sum
+		}
+	}
+	for k, v := range spent {
+		if _, err := s.exec(`INSERT INTO budgets(profile, step, day, posts, seconds) VALUES(?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET posts = posts + excluded.posts, seconds = seconds + excluded.seconds`,
+			k.Profile, string(k.Step), k.Day, v.Posts, v.Seconds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move writes one move. A move without a change costs two statements.
+func (s *session) move(p *pending) error {
+	m := p.move
+	r := &m.Run
+	due, ended := times(r)
+	n, err := s.exec(`UPDATE runs SET seq = ?, state = ?, step = ?, campaign = ?, due = ?, generation = ?, ended_at = ?, doc = ?
+		WHERE post = ? AND profile = ? AND seq = ? AND gone = 0`,
+		r.Seq, string(r.State), string(r.Step), r.Campaign, due, int64(r.Generation), ended, p.run, r.Post, r.Profile, m.From)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return s.whyNot(r.Post, r.Profile)
+	}
+	if p.entry != nil {
+		if err := s.addEntry(r, m.Entry.Seq, p.entry); err != nil {
+			return err
+		}
+	}
+	if m.Past != nil && r.Seq != m.From {
+		if err := s.addPassages(r.Post, r.Profile, m.Past.State, 1); err != nil {
+			return err
+		}
+	}
+	if !m.Change.Empty() {
+		if _, _, err := s.change(r.Post, m.Change); err != nil {
+			return err
+		}
+	}
+	if m.Dirty {
+		return s.dirty(r.Post)
+	}
+	return nil
+}
+
+// whyNot says why a compare-and-set on a run found nothing.
+func (s *session) whyNot(post, profile string) error {
+	var gone bool
+	if err := s.one(`SELECT gone FROM runs WHERE post = ? AND profile = ?`, []any{post, profile}, &gone); err != nil {
+		return absent(err)
+	}
+	if gone {
+		return models.ErrNotFound
+	}
+	return models.ErrConflict
+}
+
+// times returns the columns due and ended_at of a run.
+func times(r *models.Run) (due, ended int64) {
+	if r.State.Ended() {
+		return 0, max(1, micros(r.MovedAt))
+	}
+	return micros(r.Due), 0
+}
+
+func (s *session) addEntry(r *models.Run, seq int64, entry []byte) error {
+	_, err := s.exec(`INSERT INTO timeline(post, profile, seq, doc) VALUES(?, ?, ?, ?)`, r.Post, r.Profile, seq, entry)
+	return err
+}
+
+func (s *session) addPassages(post, profile string, state models.State, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	_, err := s.exec(`INSERT INTO passages(post, profile, state, n) VALUES(?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET n = n + excluded.n`, post, profile, string(state), n)
+	return err
+}

@@ -1,0 +1,121 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+
+	"weft/models"
+)
+
+// Item returns one item, or ErrNotFound.
+func (d *Documents) Item(ctx context.Context, id string) (models.Item, error) {
+	var doc []byte
+	var it models.Item
+	err := d.r.one(ctx, `SELECT doc FROM items WHERE id = ?`, []any{id}, &doc)
+	if err == nil {
+		err = decode(doc, &it)
+	}
+	return it, fault("item "+id, absent(err))
+}
+
+// PutItem writes an item whose Rev is one more than the stored one's (1: there
+// is none yet); otherwise ErrConflict. A new item about a tombstoned post is
+// ErrNotFound, so that a late one asks nobody about a deleted post.
+func (d *Documents) PutItem(ctx context.Context, it models.Item) error {
+	return fault("put item "+it.ID, d.w.do(ctx, func(s *session) error { return s.putItem(it) }))
+}
+
+func (s *session) putItem(it models.Item) error {
+	utcItem(&it)
+	doc, err := encode(&it)
+	if err != nil {
+		return err
+	}
+	open := it.State == models.ItemOpen || it.State == models.ItemEscalated
+	verdict, _ := it.Judge()
+	waiting := open && it.Parking && verdict != models.Unsettled
+	var n int64
+	if it.Rev == 1 {
+		n, err = s.exec(`INSERT INTO items(id, rev, post, profile, state, waiting, priority, opened_at, doc)
+			SELECT ?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM posts WHERE id = ?2 AND tomb > 0)
+			ON CONFLICT DO NOTHING`,
+			it.ID, it.Post, it.Profile, string(it.State), waiting, it.Priority, micros(it.OpenedAt), doc)
+	} else {
+		n, err = s.exec(`UPDATE items SET rev = ?, state = ?, waiting = ?, priority = ?, opened_at = ?, doc = ? WHERE id = ? AND rev = ?`,
+			it.Rev, string(it.State), waiting, it.Priority, micros(it.OpenedAt), doc, it.ID, it.Rev-1)
+	}
+	if err != nil || n == 1 {
+		return err
+	}
+	var tomb bool
+	if it.Rev == 1 && s.one(`SELECT tomb FROM posts WHERE id = ?`, []any{it.Post}, &tomb) == nil && tomb {
+		return models.ErrNotFound
+	}
+	return models.ErrConflict
+}
+
+// withdraw takes back the questions about a post that was deleted.
+func (s *session) withdraw(post string) error {
+	var items []models.Item
+	err := s.each(`SELECT doc FROM items WHERE post = ? AND state <> ?`, []any{post, string(models.ItemWithdrawn)},
+		func(scan scanner) (err error) {
+			items, err = appendItem(items, scan)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		it.Rev++
+		it.State = models.ItemWithdrawn
+		if err := s.putItem(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendItem(items []models.Item, scan scanner) ([]models.Item, error) {
+	var doc []byte
+	if err := scan(&doc); err != nil {
+		return items, err
+	}
+	var it models.Item
+	err := decode(doc, &it)
+	return append(items, it), err
+}
+
+// Items returns items, the highest priority first, then the oldest.
+func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.Item, error) {
+	where, args := []string{"1"}, []any{}
+	if len(f.States) > 0 {
+		where = append(where, "state IN (?"+strings.Repeat(",?", len(f.States)-1)+")")
+		for _, st := range f.States {
+			args = append(args, string(st))
+		}
+	}
+	if f.Profile != "" {
+		where, args = append(where, "profile = ?"), append(args, f.Profile)
+	}
+	query := "SELECT doc FROM items WHERE " + strings.Join(where, " AND ") + " ORDER BY priority DESC, opened_at, id LIMIT ?"
+	out, err := d.items(ctx, query, append(args, limit(f.Limit, 100)))
+	return out, fault("items", err)
+}
+
+// Answered returns open and escalated items that a run is parked for although
+// their answers suffice (or call for another person): those whose waker was
+// lost. The oldest come first.
+func (d *Documents) Answered(ctx context.Context, max int) ([]models.Item, error) {
+	out, err := d.items(ctx, `SELECT i.doc FROM items i JOIN runs r ON r.post = i.post AND r.profile = i.profile
+		WHERE i.waiting > 0 AND r.state = ? ORDER BY i.opened_at LIMIT ?`, []any{string(models.Parked), limit(max, 100)})
+	return out, fault("answered items", err)
+}
+
+func (d *Documents) items(ctx context.Context, query string, args []any) ([]models.Item, error) {
+	var out []models.Item
+	err := d.r.each(ctx, query, args, func(scan scanner) (err error) {
+		out, err = appendItem(out, scan)
+		return err
+	})
+	return out, err
+}

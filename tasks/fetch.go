@@ -1,0 +1,150 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"weft/models"
+)
+
+// Opener reads the original bytes of an image, at most limit of them. One
+// opener serves one scheme of URLs.
+type Opener interface {
+	Open(ctx context.Context, url string) ([]byte, error)
+}
+
+// Preparer decodes an original once and makes its rendition.
+type Preparer interface {
+	// Prepare returns a permanent fault, in words fit for people, for bytes that are no usable image.
+	Prepare(ctx context.Context, original []byte) (Prepared, error)
+}
+
+// Prepared is what Preparer makes of an image.
+type Prepared struct {
+	SHA256, PHash string
+	Type          string // image/jpeg, …
+	Width, Height int    // of the original, upright
+	Rendition     []byte // JPEG, longest side 512 pixels
+}
+
+// Images stores blobs.
+type Images interface {
+	Put(ctx context.Context, key, contentType string, data []byte) error
+	Get(ctx context.Context, key string) ([]byte, error)
+}
+
+// Refs counts who needs a blob. It is written before the blob, so that the
+// sweep of unreferenced blobs never takes a new one.
+type Refs interface {
+	AddRefs(ctx context.Context, refs []models.BlobRef) error
+}
+
+// Fetch gets a post's images and stores original and rendition of each.
+type Fetch struct {
+	Openers  map[string]Opener // by URL scheme; "blob" is served by Images
+	Preparer Preparer
+	Images   Images
+	Refs     Refs
+}
+
+// Do fetches the images that are not there yet. One bad image doesn't lose the
+// post; if none of them is usable, the run fails with the reasons.
+func (f *Fetch) Do(ctx context.Context, j Job) (Outcome, error) {
+	limits := j.Profile.Fetch
+	var change models.Change
+	var problems []string
+	usable, wanted := 0, 0
+	for i, m := range j.Post.Media {
+		if i >= limits.MaxImages {
+			break
+		}
+		wanted++
+		if m.State == models.MediaOK {
+			usable++
+			continue
+		}
+		fetched, err := f.one(ctx, j, m)
+		switch {
+		case err == nil:
+			usable++
+		case models.ClassOf(err) == models.Permanent:
+			fetched = m
+			fetched.State, fetched.Reason = models.MediaFailed, err.Error()
+			problems = append(problems, fmt.Sprintf("image %d: %s", i+1, err))
+		default:
+			return Outcome{}, err
+		}
+		change.Media = append(change.Media, fetched)
+	}
+	if wanted > 0 && usable == 0 {
+		return Outcome{}, models.Faultf(models.Permanent, "no usable image: %s", strings.Join(problems, "; "))
+	}
+	reason := fmt.Sprintf("%d of %d images", usable, wanted)
+	if wanted == 0 {
+		reason = "no images"
+	}
+	out := Advance(join(reason, strings.Join(problems, "; ")))
+	out.Change = change
+	return out, nil
+}
+
+// one fetches and stores one image.
+func (f *Fetch) one(ctx context.Context, j Job, m models.Media) (models.Media, error) {
+	if m.State == models.MediaFailed && m.URL == "" {
+		return m, models.Faultf(models.Permanent, "%s", m.Reason) // its importer found nothing to read
+	}
+	original, err := f.open(ctx, m.URL)
+	if err != nil {
+		return m, err
+	}
+	p, err := f.Preparer.Prepare(ctx, original)
+	if err != nil {
+		return m, err
+	}
+	keep := j.Profile.Fetch
+	m.State, m.Reason = models.MediaOK, ""
+	m.SHA256, m.PHash, m.Type, m.Width, m.Height = p.SHA256, p.PHash, p.Type, p.Width, p.Height
+	m.Size = int64(len(original))
+	m.Original, m.Rendition = "originals/"+p.SHA256, "renditions/"+p.SHA256+".jpg"
+	refs := []models.BlobRef{
+		{Key: m.Original, Post: j.Post.ID, Expires: after(j.Now, keep.Originals)},
+		{Key: m.Rendition, Post: j.Post.ID, Expires: after(j.Now, keep.Renditions)},
+	}
+	if err := f.Refs.AddRefs(ctx, refs); err != nil {
+		return m, models.Faultf(models.Unavailable, "fetch: reference blobs: %w", err)
+	}
+	if err := f.Images.Put(ctx, m.Original, p.Type, original); err != nil {
+		return m, fmt.Errorf("fetch: store original: %w", err)
+	}
+	if err := f.Images.Put(ctx, m.Rendition, "image/jpeg", p.Rendition); err != nil {
+		return m, fmt.Errorf("fetch: store rendition: %w", err)
+	}
+	return m, nil
+}
+
+func (f *Fetch) open(ctx context.Context, url string) ([]byte, error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	if scheme == "blob" {
+		data, err := f.Images.Get(ctx, rest)
+		if errors.Is(err, models.ErrNotFound) {
+			return nil, models.Faultf(models.Permanent, "its original is gone")
+		}
+		return data, err
+	}
+	opener, ok := f.Openers[scheme]
+	if !ok {
+		return nil, models.Faultf(models.Permanent, "nothing here fetches %q addresses", scheme)
+	}
+	return opener.Open(ctx, url)
+}
+
+// after returns the end of a retention; zero means for ever.
+func after(t time.Time, d time.Duration) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return t.Add(d)
+}

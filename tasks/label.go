@@ -1,0 +1,191 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"weft/models"
+	"weft/profile"
+)
+
+// Items stores questions to people.
+type Items interface {
+	// Item returns models.ErrNotFound when there is none.
+	Item(ctx context.Context, id string) (models.Item, error)
+	// PutItem is a compare-and-set: the stored rev must be item.Rev-1; rev 1 inserts.
+	PutItem(ctx context.Context, it models.Item) error
+}
+
+// Choices knows what may be answered.
+type Choices interface {
+	Taxonomy() string                  // version of all values
+	Options(attribute string) []string // nil: free text
+}
+
+// Label asks people. The item is written first, then the run parks; an answer
+// wakes the run, and this step itself then decides what it comes to.
+type Label struct {
+	Items   Items
+	Choices Choices
+	Crash   func(name string) // named crash points; nil in production
+}
+
+// Do opens the item, or judges its answers.
+func (l *Label) Do(ctx context.Context, j Job) (Outcome, error) {
+	rule, sample, why := j.Profile.Asks(&j.Post, &j.Run)
+	questions := l.questions(j)
+	if len(questions) == 0 {
+		return Advance("labelled already"), l.closeOpen(ctx, j)
+	}
+	it, err := l.open(ctx, j, questions, rule, sample, why)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if l.Crash != nil {
+		l.Crash("item.opened")
+	}
+	out, err := l.judge(ctx, j, it, rule)
+	out.Item, out.Sampled = it.ID, sample
+	return out, err
+}
+
+// judge says what the item's answers come to.
+func (l *Label) judge(ctx context.Context, j Job, it models.Item, rule bool) (Outcome, error) {
+	verdict, labels := it.Judge()
+	switch {
+	case verdict == models.Settled:
+		out := Advance(fmt.Sprintf("%d answers agree", len(it.Answers)))
+		out.Change.Labels = labels
+		return out, l.set(ctx, it, models.ItemClosed)
+	case !rule:
+		return Advance("asked for the sample, without waiting"), nil
+	case !it.Due.IsZero() && !j.Now.Before(it.Due):
+		return l.expire(ctx, j, it)
+	case verdict == models.Disagree:
+		it.Wanted++
+		it.Rev++
+		it.Priority++ // somebody has to decide between people who did their work
+		if err := l.Items.PutItem(ctx, it); err != nil {
+			return Outcome{}, fmt.Errorf("label: ask for one more answer: %w", err)
+		}
+		return Park(it.Due, fmt.Sprintf("answers disagree: one more is wanted (%d)", it.Wanted)), nil
+	default:
+		return Park(it.Due, it.Reason), nil
+	}
+}
+
+// expire does what the profile says about questions that nobody answered in time.
+func (l *Label) expire(ctx context.Context, j Job, it models.Item) (Outcome, error) {
+	after := j.Profile.Label.After
+	switch j.Profile.Label.Then {
+	case profile.ThenEscalate:
+		it.Due, it.Priority = time.Time{}, it.Priority+10
+		return Park(time.Time{}, fmt.Sprintf("no answer in %s: escalated", after)), l.set(ctx, it, models.ItemEscalated)
+	case profile.ThenDrop:
+		return Drop(fmt.Sprintf("no answer in %s", after)), l.set(ctx, it, models.ItemExpired)
+	default:
+		out := Advance(fmt.Sprintf("no answer in %s: goes on unchecked", after))
+		out.Unchecked = true
+		return out, l.set(ctx, it, models.ItemExpired)
+	}
+}
+
+// closeOpen closes the run's item whose labels came to the post another way.
+func (l *Label) closeOpen(ctx context.Context, j Job) error {
+	if j.Run.Item == "" {
+		return nil
+	}
+	it, err := l.Items.Item(ctx, j.Run.Item)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("label: item: %w", err)
+	}
+	return l.set(ctx, it, models.ItemClosed)
+}
+
+// set writes the item's state, if it is another one.
+func (l *Label) set(ctx context.Context, it models.Item, state models.ItemState) error {
+	if it.State == state {
+		return nil
+	}
+	it.State, it.Parking = state, false
+	if state == models.ItemEscalated {
+		it.Parking = true
+	}
+	it.Rev++
+	if err := l.Items.PutItem(ctx, it); err != nil {
+		return fmt.Errorf("label: item becomes %s: %w", state, err)
+	}
+	return nil
+}
+
+// questions returns what is not answered yet: a person's label belongs to the
+// post, the attribute and the taxonomy, and is never asked twice.
+func (l *Label) questions(j Job) []models.Question {
+	var out []models.Question
+	for _, name := range j.Profile.Label.Attributes {
+		asked := slices.ContainsFunc(j.Post.Labels, func(lb models.Label) bool {
+			return lb.Attribute == name && lb.Taxonomy == l.Choices.Taxonomy()
+		})
+		if asked {
+			continue
+		}
+		q := models.Question{Attribute: name, Options: l.Choices.Options(name)}
+		for _, a := range j.Run.Attributes {
+			if a.Name == name && !slices.Contains(q.Suggestion, a.Value) {
+				q.Suggestion = append(q.Suggestion, a.Value)
+				q.Confidence = max(q.Confidence, a.Confidence)
+			}
+		}
+		out = append(out, q)
+	}
+	return out
+}
+
+// open returns the item, which an earlier delivery or generation may have
+// opened; what it asks is then brought up to date.
+func (l *Label) open(ctx context.Context, j Job, questions []models.Question, rule, sample bool, why string) (models.Item, error) {
+	id := models.ItemID(j.Post.ID, j.Run.Profile, l.Choices.Taxonomy())
+	it, err := l.Items.Item(ctx, id)
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return it, fmt.Errorf("label: item: %w", err)
+	}
+	missing := errors.Is(err, models.ErrNotFound)
+	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed)
+	if !missing && !reopen && (it.Parking || !rule) {
+		return it, nil
+	}
+	if missing {
+		it = models.Item{ID: id, Post: j.Post.ID, Profile: j.Run.Profile, Taxonomy: l.Choices.Taxonomy(), OpenedAt: j.Now}
+	}
+	if it.State == models.ItemClosed {
+		it.Answers = nil // their labels are on the post; what is asked now is new
+	}
+	if missing || reopen {
+		it.State, it.Questions, it.Wanted = models.ItemOpen, questions, max(1, j.Profile.Label.Answers)
+		it.Priority = uncertainty(questions)
+	}
+	it.Rev++
+	it.Rule, it.Sample, it.Reason, it.Parking = rule, it.Sample || sample, why, rule
+	if rule && j.Profile.Label.After > 0 {
+		it.Due = j.Now.Add(j.Profile.Label.After)
+	}
+	if err := l.Items.PutItem(ctx, it); err != nil {
+		return it, fmt.Errorf("label: open item: %w", err)
+	}
+	return it, nil
+}
+
+// uncertainty orders items: a label is worth most where the models are least sure.
+func uncertainty(questions []models.Question) float64 {
+	worst := 0.0
+	for _, q := range questions {
+		worst = max(worst, 1-q.Confidence)
+	}
+	return worst
+}

@@ -1,0 +1,75 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"weft/models"
+)
+
+// DirtyPosts finds posts that changed without a run that would project them:
+// a late label, new counts, a deletion.
+type DirtyPosts interface {
+	Dirty(ctx context.Context, limit int) ([]models.Post, error)
+	// Clean takes the mark off if the post still has that rev.
+	Clean(ctx context.Context, post string, rev int64) error
+}
+
+// Projector projects such posts again, into search and history. It may run in
+// several processes at once.
+type Projector struct {
+	Dirty     DirtyPosts
+	Timelines Timelines
+	Search    Search
+	Staging   Staging
+	Now       func() time.Time
+	Crash     func(name string) // named crash points; nil in production
+}
+
+// Pass projects every post that is marked, and returns how many.
+func (p *Projector) Pass(ctx context.Context) (int, error) {
+	n := 0
+	for {
+		posts, err := p.Dirty.Dirty(ctx, 200)
+		if err != nil {
+			return n, fmt.Errorf("project: %w", err)
+		}
+		for _, post := range posts {
+			if err := p.one(ctx, post.ID); err != nil {
+				return n, fmt.Errorf("project %s: %w", post.ID, err)
+			}
+			n++
+		}
+		if len(posts) < 200 {
+			return n, nil
+		}
+	}
+}
+
+func (p *Projector) one(ctx context.Context, id string) error {
+	post, runs, err := p.Timelines.Post(ctx, id)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	doc, ok := models.Project(&post)
+	if !ok {
+		err = p.Search.Delete(ctx, id, post.Rev)
+	} else if err = p.Search.Put(ctx, doc); err == nil {
+		var rows []models.Row
+		if rows, err = freeze(ctx, p.Timelines, post, runs, p.Now()); err == nil {
+			err = p.Staging.Stage(ctx, rows)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if p.Crash != nil {
+		p.Crash("projected")
+	}
+	return p.Dirty.Clean(ctx, id, post.Rev)
+}
