@@ -13,11 +13,13 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// What a profile may be at most. Real ones have 2 KB and five levels; the
-// parser's work grows with the square of the depth, so it is bounded first.
+// What a profile may be at most. Real ones have 2 KB, 200 tokens and five
+// levels; the parser's work grows with the square of the depth and of the keys
+// of a mapping (256 KB of keys took it seconds), so both are bounded first.
 const (
-	maxBytes = 256 << 10
-	maxDepth = 16
+	maxBytes  = 256 << 10
+	maxTokens = 20_000
+	maxDepth  = 16
 )
 
 // document is a YAML file that is being read: its text, for positions, and
@@ -131,6 +133,11 @@ func (d *document) root(file *ast.File) *ast.MappingNode {
 // guard refuses what a profile has no use for and a parser could choke on:
 // anchors and aliases (they multiply), tags, directives, and deep nesting.
 func (d *document) guard(tokens token.Tokens) bool {
+	if len(tokens) > maxTokens {
+		p := tokens[maxTokens].Position
+		d.errorAt(p.Line, p.Column, "too much: the file has %d words and signs, a profile may have %d", len(tokens), maxTokens)
+		return false
+	}
 	flow := 0
 	var block []int // columns of the open block levels
 	for _, t := range tokens {
@@ -143,17 +150,9 @@ func (d *document) guard(tokens token.Tokens) bool {
 		case token.MappingEndType, token.SequenceEndType:
 			flow = max(0, flow-1)
 		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType:
-			if flow > 0 {
-				continue
+			if flow == 0 {
+				block = nest(block, t)
 			}
-			col := t.Position.Column
-			if t.Type == token.MappingValueType && t.Prev != nil {
-				col = t.Prev.Position.Column
-			}
-			for len(block) > 0 && block[len(block)-1] >= col {
-				block = block[:len(block)-1]
-			}
-			block = append(block, col)
 		}
 		if flow+len(block) > maxDepth {
 			d.errorAt(t.Position.Line, t.Position.Column, "nested deeper than %d levels", maxDepth)
@@ -161,6 +160,18 @@ func (d *document) guard(tokens token.Tokens) bool {
 		}
 	}
 	return true
+}
+
+// nest returns the open block levels after t: those to its left, and its own.
+// The level of a colon is that of the key before it.
+func nest(block []int, t *token.Token) []int {
+	if t.Type == token.MappingValueType && t.Prev != nil {
+		t = t.Prev
+	}
+	for len(block) > 0 && block[len(block)-1] >= t.Position.Column {
+		block = block[:len(block)-1]
+	}
+	return append(block, t.Position.Column)
 }
 
 // kind names the type of a node for people.

@@ -75,12 +75,17 @@ func allowedWords(word string, allowed []string) string {
 	return hint + "; allowed: " + strings.Join(allowed, ", ")
 }
 
-// nearest returns the allowed word that a slip of the fingers may have turned
-// into word, or "".
+// nearest returns the allowed word that word begins, or that a slip of the
+// fingers may have turned into word, or "".
 func nearest(word string, allowed []string) string {
 	n := utf8.RuneCountInString(word)
 	if n == 0 || n > longestWord {
 		return ""
+	}
+	if n >= 3 {
+		if i := slices.IndexFunc(allowed, func(a string) bool { return strings.HasPrefix(a, word) }); i >= 0 {
+			return allowed[i]
+		}
 	}
 	best, bestAt := "", max(1, n/3)+1
 	for _, a := range allowed {

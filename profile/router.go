@@ -168,11 +168,13 @@ func (p *Profile) asks(post *models.Post, run *models.Run) (rule, sample bool, w
 	}
 	if p.Label.Sample > 0 || p.Label.When == nil {
 		sample = p.InSample(post.ID)
-		said := fmt.Sprintf("not in the %s sample", percent(p.Label.Sample))
-		if sample {
-			said = fmt.Sprintf("in the %s sample", percent(p.Label.Sample))
+		said := fmt.Sprintf("in the %s sample", percent(p.Label.Sample))
+		if !sample {
+			said = "not " + said
 		}
-		texts, rules = append(texts, said), append(rules, said)
+		if sample || !rule {
+			texts, rules = append(texts, said), append(rules, said)
+		}
 	}
 	return rule, sample, finding{rule || sample, strings.Join(texts, ", "), strings.Join(rules, ", ")}
 }

@@ -18,7 +18,7 @@ const (
 // WriteText writes the report as a table for people.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "profile %s (version %s), %d posts", r.Profile, r.Version, r.Posts)
+	fmt.Fprintf(&b, "profile %s (version %s), %s", r.Profile, r.Version, posts(r.Posts))
 	if r.Unmatched > 0 {
 		fmt.Fprintf(&b, ", of which its match would not have chosen %d", r.Unmatched)
 	}
@@ -32,7 +32,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	fmt.Fprintf(&b, "\nends: %d done, %d dropped; %d wait for a person on the way\n\nwhy\n",
+	fmt.Fprintf(&b, "\nends: %d done, %d dropped; waiting for a person on the way: %d\n\nwhy\n",
 		r.Ends[models.Done], r.Ends[models.Dropped], r.Parked)
 	for _, s := range r.Steps {
 		s.writeReasons(&b)
@@ -53,17 +53,17 @@ func (s *StepReport) writeReasons(b *strings.Builder) {
 		if !c.Entered {
 			what = "no"
 		}
-		fmt.Fprintf(b, "  %s: %s, %s: %d posts, such as %s\n", s.Step, what, c.Reason, c.Posts, strings.Join(c.Examples, ", "))
+		fmt.Fprintf(b, "  %s: %s, %s: %s, such as %s\n", s.Step, what, c.Reason, posts(c.Posts), strings.Join(c.Examples, ", "))
 	}
 }
 
 // WriteText writes the differences for people.
 func (r *DiffReport) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s → %s: %d of %d posts take another route; %+.1f CPU seconds; %+d posts wait for a person\n",
+	fmt.Fprintf(&b, "%s → %s: %d of %d posts take another route; %+.1f CPU seconds; %+d waiting for a person\n",
 		r.Old, r.New, r.Changed, r.Posts, r.CostSeconds, r.Parked)
 	for _, c := range r.Routes {
-		fmt.Fprintf(&b, "\n%d posts\n  before: %s\n  after:  %s\n", c.Posts, c.Old, c.New)
+		fmt.Fprintf(&b, "\n%s\n  before: %s\n  after:  %s\n", posts(c.Posts), c.Old, c.New)
 	}
 	if len(r.Changes) > 0 {
 		b.WriteString("\nposts\n")
@@ -79,4 +79,11 @@ func (r *DiffReport) WriteText(w io.Writer) error {
 		return fmt.Errorf("write difference: %w", err)
 	}
 	return nil
+}
+
+func posts(n int) string {
+	if n == 1 {
+		return "1 post"
+	}
+	return fmt.Sprintf("%d posts", n)
 }

@@ -57,7 +57,7 @@ func NewColors(t *taxonomy.Colors) *Colors {
 
 // Light looks at 64×64 pixels in k clusters: about a millisecond.
 func (c *Colors) Light(img image.Image, k int) []models.Attribute {
-	s := c.look(img, lightSide, 3, k)
+	s := c.look(img, lightSide, 6, k)
 	return c.attributes(s, []band{s.whole()})
 }
 
@@ -79,18 +79,19 @@ type scene struct {
 
 func (c *Colors) look(img image.Image, side, modes, k int) scene {
 	g := c.convert.grid(shrink(img, img.Bounds(), side))
-	s := scene{grid: g, foreground: findForeground(g, modes)}
-	samples := make([]sample, len(g.lab))
+	s := scene{grid: g, foreground: findForeground(g, modes), member: make([]int, len(g.lab))}
+	samples, at := make([]sample, 0, len(g.lab)), make([]int, 0, len(g.lab))
 	for i, p := range g.lab {
-		samples[i] = sample{p, s.weight[i]}
-	}
-	s.clusters, s.member = kmeans(samples, k)
-	var into []int
-	s.clusters, into = merge(s.clusters)
-	for i, m := range s.member {
-		if m >= 0 {
-			s.member[i] = into[m]
+		s.member[i] = -1
+		if s.weight[i] > 0 {
+			samples, at = append(samples, sample{p, s.weight[i]}), append(at, i)
 		}
+	}
+	clusters, member := kmeans(samples, k)
+	var into []int
+	s.clusters, into = merge(clusters)
+	for i, m := range member {
+		s.member[at[i]] = into[m]
 	}
 	return s
 }

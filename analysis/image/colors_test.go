@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/image/colornames"
 	"golang.org/x/image/vector"
 
@@ -186,30 +187,105 @@ func (s *score) log(t *testing.T, name string) {
 		name, float64(s.dominant)/n, float64(s.both)/n, float64(s.wrongN)/n, s.rightConf/float64(max(1, s.rightN)), s.wrongConf/float64(max(1, s.wrongN)))
 }
 
+func BenchmarkColors(b *testing.B) {
+	c := newTestColors(b)
+	d := drawScene(rand.New(rand.NewPCG(1, 1)), true, true)
+	b.Run("light", func(b *testing.B) {
+		for b.Loop() {
+			c.Light(d.img, 4)
+		}
+	})
+	b.Run("heavy", func(b *testing.B) {
+		for b.Loop() {
+			c.Regions(d.img, 6, 2)
+		}
+	})
+}
+
 func TestColorsOfDrawings(t *testing.T) {
 	c := newTestColors(t)
-	const photos = 150
-	for _, tc := range []struct {
+	const perKind = 30
+	rng := rand.New(rand.NewPCG(7, 7))
+	var lightAll, heavyAll score
+	for _, kind := range []struct {
 		name                  string
 		twoColored, cluttered bool
-		least                 float64 // dominant colour, light model
 	}{
-		{"plain, even wall", false, false, 0.9},
-		{"plain, cluttered", false, true, 0.9},
-		{"two colours, even wall", true, false, 0.9},
-		{"two colours, cluttered", true, true, 0.9},
+		{"plain, even wall", false, false},
+		{"plain, cluttered", false, true},
+		{"two colours, even wall", true, false},
+		{"two colours, cluttered", true, true},
 	} {
-		rng := rand.New(rand.NewPCG(7, 7))
 		var light, heavy score
-		for range photos {
-			d := drawScene(rng, tc.twoColored, tc.cluttered)
-			light.add(d, c.Light(d.img, 4))
-			heavy.add(d, c.Regions(d.img, 6, 2))
+		for range perKind {
+			d := drawScene(rng, kind.twoColored, kind.cluttered)
+			found := c.Light(d.img, 4)
+			light.add(d, found)
+			lightAll.add(d, found)
+			found = c.Regions(d.img, 6, 2)
+			heavy.add(d, found)
+			heavyAll.add(d, found)
 		}
-		light.log(t, "light: "+tc.name)
-		heavy.log(t, "heavy: "+tc.name)
-		if got := float64(light.dominant) / photos; got < tc.least {
-			t.Errorf("light, %s: dominant colour right in %.3f, want %.2f", tc.name, got, tc.least)
+		light.log(t, "light: "+kind.name)
+		heavy.log(t, "heavy: "+kind.name)
+	}
+	lightAll.log(t, "light: all")
+	heavyAll.log(t, "heavy: all")
+	if got := float64(lightAll.dominant) / float64(lightAll.n); got < 0.9 {
+		t.Errorf("light: dominant colour right in %.3f, want 0.9", got)
+	}
+	if heavyAll.dominant < lightAll.dominant || heavyAll.both <= lightAll.both {
+		t.Errorf("heavy: dominant %d and all colours %d right; it must beat light, %d and %d", heavyAll.dominant, heavyAll.both, lightAll.dominant, lightAll.both)
+	}
+}
+
+// TestRegionsHaveBoxes checks top and bottom of a garment of known shape.
+func TestRegionsHaveBoxes(t *testing.T) {
+	c := newTestColors(t)
+	img := image.NewRGBA(image.Rect(0, 0, 300, 400))
+	draw.Draw(img, img.Bounds(), image.NewUniform(color.RGBA{225, 225, 220, 255}), image.Point{}, draw.Src)
+	draw.Draw(img, image.Rect(75, 50, 225, 200), image.NewUniform(colornames.Red), image.Point{}, draw.Src)
+	draw.Draw(img, image.Rect(75, 200, 225, 350), image.NewUniform(colornames.Navy), image.Point{}, draw.Src)
+	found := c.Regions(img, 6, 2)
+	want := map[string]models.Box{"red": {X: 0.25, Y: 0.125, W: 0.5, H: 0.375}, "navy": {X: 0.25, Y: 0.5, W: 0.5, H: 0.375}}
+	seen := 0
+	for _, a := range found {
+		if a.Name != AttrColor {
+			continue
+		}
+		w, ok := want[a.Value]
+		if !ok || a.Box == nil {
+			t.Fatalf("unexpected %+v", a)
+		}
+		seen++
+		for _, d := range []float64{a.Box.X - w.X, a.Box.Y - w.Y, a.Box.W - w.W, a.Box.H - w.H} {
+			if math.Abs(d) > 0.035 {
+				t.Errorf("%s lies at %+v, want about %+v", a.Value, *a.Box, w)
+				break
+			}
+		}
+	}
+	if seen != 2 {
+		t.Errorf("found %v, want red and navy", found)
+	}
+	if one := c.Regions(img, 6, 1); one[0].Box != nil {
+		t.Errorf("one region has a box: %+v", one[0])
+	}
+}
+
+func TestColorsAreDeterministicAndTotal(t *testing.T) {
+	c := newTestColors(t)
+	d := drawScene(rand.New(rand.NewPCG(5, 5)), true, true)
+	if diff := cmp.Diff(c.Regions(d.img, 8, 4), c.Regions(d.img, 8, 4)); diff != "" {
+		t.Errorf("the same photo gave two answers:\n%s", diff)
+	}
+	for _, size := range []image.Point{{1, 1}, {1, 700}, {700, 1}, {2, 3}, {64, 64}} {
+		flat := image.NewRGBA(image.Rectangle{Max: size})
+		draw.Draw(flat, flat.Bounds(), image.NewUniform(colornames.Navy), image.Point{}, draw.Src)
+		for _, found := range [][]models.Attribute{c.Light(flat, 8), c.Regions(flat, 12, 4)} {
+			if len(found) != 2 || found[0].Value != "navy" || found[1].Value != "blue" {
+				t.Errorf("%v flat navy: %v", size, found)
+			}
 		}
 	}
 }

@@ -24,8 +24,9 @@ type cluster struct {
 func kmeans(samples []sample, k int) ([]cluster, []int) {
 	centers := seedCenters(samples, k)
 	member := make([]int, len(samples))
-	for range 16 { // colours settle in six to ten rounds
-		if assign(samples, centers, member) == 0 {
+	settled := len(samples) / 500
+	for range 16 { // colours settle in four to ten rounds
+		if assign(samples, centers, member) <= settled {
 			break
 		}
 		recenter(samples, centers, member)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"io"
 
 	"github.com/corona10/goimagehash"
 	"golang.org/x/sync/semaphore"
@@ -103,7 +104,7 @@ func prepare(data []byte, h header) (Prepared, error) {
 	small := o.apply(shrink(img, image.Rect(0, 0, h.width, h.height), RenditionSide))
 
 	var out bytes.Buffer
-	if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: RenditionQuality}); err != nil {
+	if err := encodeRendition(&out, small); err != nil {
 		return Prepared{}, models.Faultf(models.Permanent, "rendition cannot be encoded: %w", err)
 	}
 	hash, err := goimagehash.PerceptionHash(small)
@@ -119,6 +120,10 @@ func prepare(data []byte, h header) (Prepared, error) {
 		p.Width, p.Height = p.Height, p.Width
 	}
 	return p, nil
+}
+
+func encodeRendition(w io.Writer, img image.Image) error {
+	return jpeg.Encode(w, img, &jpeg.Options{Quality: RenditionQuality})
 }
 
 // DecodeRendition reads back what Prepare made. A blob that is anything else

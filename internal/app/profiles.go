@@ -38,7 +38,11 @@ type Library struct {
 func NewLibrary(paths []string, store ProfileStore, catalog profile.Catalog) (*Library, error) {
 	l := &Library{store: store, catalog: catalog, named: map[string]*profile.Profile{}, parsed: map[string]*profile.Profile{}}
 	var errs []error
-	for _, f := range profile.Shipped() {
+	shipped, err := profile.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range shipped {
 		errs = append(errs, l.add(f.Name, f.Body))
 	}
 	for _, path := range paths {

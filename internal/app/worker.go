@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
 
+	"weft/models"
 	"weft/queue"
 	"weft/storage/history"
 	"weft/tasks"
@@ -25,14 +27,16 @@ func (a *App) Work(ctx context.Context) error {
 		return err
 	}
 	defer stopMetrics()
+	served := maps.Clone(cfg.Queues)
+	maps.DeleteFunc(served, func(_ models.Step, n int) bool { return n == 0 })
 	servers, err := a.Queue.Serve(a.Runner, queue.ServeOptions{
-		Concurrency: cfg.Queues, CheckInterval: cfg.Queue.CheckInterval, DelayedCheckInterval: cfg.Queue.DelayedCheckInterval,
+		Concurrency: served, CheckInterval: cfg.Queue.CheckInterval, DelayedCheckInterval: cfg.Queue.DelayedCheckInterval,
 		RetryBase: a.opt.Retry, Drain: cfg.Drain, Log: a.Log,
 	})
 	if err != nil {
 		return err
 	}
-	a.Log.Info("working", "queues", cfg.Queues)
+	a.Log.Info("working", "queues", served)
 	var house sync.WaitGroup
 	for _, job := range a.housekeeping() {
 		house.Go(func() { a.keep(ctx, job) })

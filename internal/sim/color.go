@@ -30,7 +30,7 @@ func swatches() []swatch {
 		{"light-blue", lab{76, -8, -21}, 3, 2},
 		{"green", lab{45, -38, 27}, 5, 4},
 		{"olive", lab{43, -7, 30}, 3, 2},
-		{"yellow", lab{83, 3, 70}, 2.5, 4},
+		{"yellow", lab{87, -1, 73}, 2, 3},
 		{"orange", lab{66, 39, 63}, 3, 4},
 		{"red", lab{43, 62, 41}, 3, 4},
 		{"burgundy", lab{25, 35, 13}, 2.5, 2.5},

@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"golang.org/x/image/vector"
 )
@@ -84,6 +85,9 @@ func newPainter(g Garment, rng *rand.Rand) *painter {
 	p.dark = newRamp(lab{20, 3, 5}, 1.6)
 	if p.mainLab.L < 45 {
 		p.dark = newRamp(lab{78, 1, 9}, 1.2)
+	}
+	if !slices.Contains([]string{"shirt", "shoes"}, g.Kind) {
+		p.mode = 0 // parts of a second colour would be too small to count
 	}
 	p.place(rng)
 	return p
@@ -282,7 +286,7 @@ func (p *painter) inkOf(k ink) (*ramp, bool) {
 		return newRamp(lab{p.mainLab.L * 0.62, p.mainLab.A * 0.8, p.mainLab.B * 0.8}, 0.7), false
 	case k == accent && twoTone && p.mode == 1:
 		return p.second, false
-	case k == accent && twoTone, p.g.Pattern == "" || p.g.Pattern == "plain":
+	case p.g.Pattern == "" || p.g.Pattern == "plain":
 		return p.main, p.g.Material == "wool" || p.g.Material == "denim" || p.g.Material == "cashmere"
 	default:
 		return p.main, true

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -61,9 +62,9 @@ func encode(w io.Writer, part models.Part, rows []models.Row) error {
 // decode hands every row of the file to each, in the file's order.
 func decode(r io.ReaderAt, size int64, each func(models.Row)) (err error) {
 	defer rescue(&err)
-	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readBuffer))
+	file, err := openFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return fmt.Errorf("parquet: open: %w", err)
+		return err
 	}
 	in := parquet.NewGenericReader[stored](file)
 	defer func() { err = errors.Join(err, in.Close()) }()
@@ -83,14 +84,34 @@ func decode(r io.ReaderAt, size int64, each func(models.Row)) (err error) {
 	}
 }
 
+// openFile opens a file after a look at the footer's length: the library would
+// set aside as much memory as a damaged one asks for.
+func openFile(r io.ReaderAt, size int64, options ...parquet.FileOption) (*parquet.File, error) {
+	var tail [8]byte
+	if size < 12 {
+		return nil, fmt.Errorf("parquet: open: %d bytes are no Parquet file", size)
+	}
+	if _, err := r.ReadAt(tail[:], size-8); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("parquet: open: %w", err)
+	}
+	if n := binary.LittleEndian.Uint32(tail[:4]); int64(n) > size-12 {
+		return nil, fmt.Errorf("parquet: open: a footer of %d bytes in a file of %d", n, size)
+	}
+	file, err := parquet.OpenFile(r, size, append(options, parquet.ReadBufferSize(readBuffer))...)
+	if err != nil {
+		return nil, fmt.Errorf("parquet: open: %w", err)
+	}
+	return file, nil
+}
+
 // lookup hands the file's rows of the wanted posts to each. A group whose bloom
 // filter knows none of them is not read; of the others, only the posts' column
 // and the pages that hold a hit.
 func lookup(r io.ReaderAt, size int64, wanted map[string]bool, each func(models.Row)) (err error) {
 	defer rescue(&err)
-	file, err := parquet.OpenFile(r, size, parquet.ReadBufferSize(readBuffer))
+	file, err := openFile(r, size)
 	if err != nil {
-		return fmt.Errorf("parquet: open: %w", err)
+		return err
 	}
 	column, ok := file.Schema().Lookup("post")
 	if !ok {

@@ -20,7 +20,7 @@ type Documents struct {
 	handles handles
 	w       *writer
 	r       *reader
-	moves   *batcher
+	batch   *batcher
 }
 
 // OpenDocuments opens the file at path, making it if it is not there.
@@ -37,14 +37,14 @@ func OpenDocuments(ctx context.Context, path string) (*Documents, error) {
 	if err := prepare(ctx, w); err != nil {
 		return nil, fault("open "+path, errors.Join(err, w.close(), h.close()))
 	}
-	d.moves = newBatcher(w)
+	d.batch = newBatcher(w)
 	return d, nil
 }
 
 // Close ends the moves under way and closes the file. Later calls are
 // models.Unavailable.
 func (d *Documents) Close() error {
-	if !d.moves.close() {
+	if !d.batch.close() {
 		return nil // closed before
 	}
 	return fault("close documents", errors.Join(d.w.close(), d.handles.close()))
@@ -53,18 +53,16 @@ func (d *Documents) Close() error {
 // Load returns a post and its run in a profile as they are at one moment, or
 // ErrNotFound if either is missing. A tombstoned post is returned as such.
 func (d *Documents) Load(ctx context.Context, post, profile string) (models.Post, models.Run, error) {
-	var doc, raw, run []byte
-	err := d.r.one(ctx, `SELECT p.doc, p.raw, r.doc FROM posts p JOIN runs r ON r.post = p.id WHERE p.id = ? AND r.profile = ?`,
-		[]any{post, profile}, &doc, &raw, &run)
-	if err != nil {
+	l := loading{post: post, profile: profile}
+	if err := d.batch.load(ctx, &l); err != nil {
 		return models.Post{}, models.Run{}, fault("load "+post+"/"+profile, absent(err))
 	}
-	p, err := decodePost(doc, raw)
+	p, err := decodePost(l.doc, l.raw)
 	if err != nil {
 		return p, models.Run{}, fault("load "+post, err)
 	}
 	var r models.Run
-	if err := decode(run, &r); err != nil {
+	if err := decode(l.run, &r); err != nil {
 		return p, r, fault("load "+post+"/"+profile, err)
 	}
 	return p, r, nil
@@ -80,5 +78,5 @@ func (d *Documents) Load(ctx context.Context, post, profile string) (models.Post
 // Moves that come while another is being written are written together, each
 // with its own result.
 func (d *Documents) Move(ctx context.Context, m models.Move) error {
-	return fault("move "+m.Run.Post+"/"+m.Run.Profile, d.moves.do(ctx, m))
+	return fault("move "+m.Run.Post+"/"+m.Run.Profile, d.batch.save(ctx, m))
 }

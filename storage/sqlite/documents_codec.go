@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	fastjson "github.com/goccy/go-json" // decodes our documents in a third of the time; encoding gains little
+
 	"weft/models"
 )
 
@@ -40,7 +42,7 @@ func encodePost(p *models.Post) (doc, raw []byte, err error) {
 
 func decodePost(doc, raw []byte) (models.Post, error) {
 	var p models.Post
-	if err := json.Unmarshal(doc, &p); err != nil {
+	if err := fastjson.Unmarshal(doc, &p); err != nil {
 		return p, models.Faultf(models.Permanent, "decode post: %w", err)
 	}
 	if len(raw) > 0 {
@@ -80,7 +82,7 @@ func encode(v any) ([]byte, error) {
 }
 
 func decode(doc []byte, v any) error {
-	if err := json.Unmarshal(doc, v); err != nil {
+	if err := fastjson.Unmarshal(doc, v); err != nil {
 		return models.Faultf(models.Permanent, "decode: %w", err)
 	}
 	return nil

@@ -33,18 +33,30 @@ type session struct{ w *writer }
 // do runs fn in one immediate transaction: when fn begins, nobody else can
 // write until it ends, in this process or another. ctx ends only the waiting.
 func (w *writer) do(ctx context.Context, fn func(s *session) error) error {
+	return w.transact(ctx, "BEGIN IMMEDIATE", fn)
+}
+
+// view runs fn on one snapshot, which it must not write to.
+func (w *writer) view(fn func(s *session) error) error {
+	return w.transact(context.Background(), "BEGIN", fn)
+}
+
+func (w *writer) transact(ctx context.Context, begin string, fn func(s *session) error) error {
 	select {
 	case w.lock <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-w.lock }()
-	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	s := &session{w: w}
+	st, err := s.stmt(begin)
+	if err == nil {
+		_, err = st.ExecContext(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	s := &session{w: w}
-	err := fn(s)
-	if err == nil {
+	if err = fn(s); err == nil {
 		_, err = s.exec("COMMIT")
 	}
 	if err != nil {

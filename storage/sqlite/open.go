@@ -29,7 +29,7 @@ func open(ctx context.Context, path string) (handles, error) {
 			"_txlock": {"immediate"},
 			"_pragma": append([]string{
 				"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-				"foreign_keys(0)", "temp_store(MEMORY)", "cache_size(-16000)",
+				"foreign_keys(0)", "temp_store(MEMORY)", "cache_size(-64000)", "wal_autocheckpoint(8000)", "mmap_size(268435456)",
 			}, more...),
 		}
 		return (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: q.Encode()}).String()

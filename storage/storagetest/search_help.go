@@ -2,7 +2,7 @@ package storagetest
 
 import "testing"
 
-func must(t testing.TB, err error) {
+func succeed(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,44 @@
+# Weft. `make` lists the targets.
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo up test race fuzz bench lint verify
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## see that redis-server is there, which the tests need (root on Debian: install it)
+	@command -v redis-server >/dev/null || scripts/redis-server.sh
+
+build: ## the commands, into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
+	bin/weft demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
+
+up: build ## everything in one process, on data that stays, in ./weft-data
+	bin/weft up --data weft-data --listen 127.0.0.1:8080
+
+test: deps ## all checks and tests
+	go vet ./...
+	go test ./...
+
+race: deps ## all tests with the race detector
+	go test -race ./...
+
+fuzz: deps ## each fuzz target for FUZZTIME (10s)
+	@grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed 's|/[^/]*:func | |' | while read -r dir target; do \
+		echo "== $$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
+
+bench: deps ## throughput and latency, one `name: value` a line
+	go run ./internal/bench
+
+lint: ## golangci-lint (its first run builds it: minutes)
+	go run $(GOLANGCI) run ./...
+
+verify: ## what is made from code is fresh: docs, go.mod, formatting
+	go test -count=1 ./internal/arch ./internal/config
+	go mod tidy -diff
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }

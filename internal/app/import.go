@@ -1,0 +1,186 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"weft/internal/crashpoint"
+	"weft/internal/telemetry"
+	"weft/models"
+	"weft/profile"
+	"weft/source/file"
+)
+
+// importBatch is how many posts are stored and enqueued at once.
+const importBatch = 500
+
+// Import asks for posts from a folder of images, an NDJSON or a CSV file.
+type Import struct {
+	Profiles []string // each post goes through all of them; empty: those whose match fits
+	Path     string
+	Source   string    // of records that name none
+	Rejects  io.Writer // takes refused records as NDJSON
+	Progress func(done int64)
+	Paused   func(queue string, depth int64) // told while a queue is too deep
+}
+
+// ImportReport counts what became of the records.
+type ImportReport struct {
+	Records  int                            `json:"records"`
+	Posts    map[models.AdmissionResult]int `json:"posts"` // per post and profile
+	Rejected int                            `json:"rejected"`
+	NoMatch  int                            `json:"no_match"`          // no profile's match fits
+	Waiting  bool                           `json:"waiting,omitempty"` // stored, to be enqueued when the queue runs
+}
+
+// Import reads posts and admits them. It is idempotent: what is known already
+// is counted and left alone. Stored posts whose task could not be enqueued are
+// found by the reconciler.
+func (a *App) Import(ctx context.Context, req Import) (ImportReport, error) {
+	rep := ImportReport{Posts: map[models.AdmissionResult]int{}, Waiting: a.Queue == nil}
+	profiles, err := a.importProfiles(ctx, req.Profiles)
+	if err != nil {
+		return rep, err
+	}
+	rejects := file.NewRejects(req.Rejects)
+	var batch []models.Admission
+	for item, err := range file.Read(req.Path, file.Options{Source: req.Source, Now: a.opt.Now}) {
+		if err != nil {
+			return rep, err
+		}
+		rep.Records++
+		if item.Err == nil {
+			err = a.storeImages(ctx, item)
+			var bad *file.BadRecord
+			if errors.As(err, &bad) {
+				item.Err = bad
+			} else if err != nil {
+				return rep, err
+			}
+		}
+		if item.Err != nil {
+			rep.Rejected++
+			if err := rejects.Write(item.Err); err != nil {
+				return rep, err
+			}
+			continue
+		}
+		admissions := a.admissions(ctx, item.Post, profiles, len(req.Profiles) > 0)
+		if len(admissions) == 0 {
+			rep.NoMatch++
+		}
+		batch = append(batch, admissions...)
+		if len(batch) >= importBatch {
+			if err := a.Admit(ctx, batch, req.Paused, rep.Posts); err != nil {
+				return rep, err
+			}
+			batch = batch[:0]
+		}
+		if req.Progress != nil {
+			req.Progress(item.Done)
+		}
+	}
+	return rep, a.Admit(ctx, batch, req.Paused, rep.Posts)
+}
+
+func (a *App) importProfiles(ctx context.Context, names []string) ([]*profile.Profile, error) {
+	if len(names) == 0 {
+		names = a.Library.Names()
+	}
+	var out []*profile.Profile
+	for _, name := range names {
+		p, err := a.Library.Named(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// admissions makes the runs that a post starts. A profile named by the user
+// takes every post; otherwise its match decides.
+func (a *App) admissions(ctx context.Context, post models.Post, profiles []*profile.Profile, named bool) []models.Admission {
+	ctx, span := a.tracing.Tracer("weft/import").Start(ctx, "import")
+	defer span.End()
+	var out []models.Admission
+	for _, p := range profiles {
+		if !named {
+			if ok, _ := p.Matches(&post); !ok {
+				continue
+			}
+		}
+		run := models.NewRun(post.ID, p.Name, p.Version, models.Normal, a.opt.Now().UTC(), a.Config.Reconcile.Horizon)
+		run.Trace = telemetry.Traceparent(ctx)
+		out = append(out, models.Admission{Post: post, Run: run})
+	}
+	return out
+}
+
+// Admit stores posts with their runs and enqueues the new ones, in bulk, after
+// waiting for room in their queue. What became of them is added to counts.
+func (a *App) Admit(ctx context.Context, batch []models.Admission, paused func(string, int64), counts map[models.AdmissionResult]int) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	if a.Queue != nil {
+		name := a.Queue.Queue(models.Fetch, models.Normal)
+		err := a.Queue.WaitRoom(ctx, models.Fetch, models.Normal, func(depth int64) {
+			if paused != nil {
+				paused(name, depth)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	got, err := a.Documents.Admit(ctx, batch)
+	if err != nil {
+		return fmt.Errorf("app: admit: %w", err)
+	}
+	a.opt.Crash.Hit(crashpoint.AdmitStored)
+	var fresh []models.Run
+	for _, g := range got {
+		counts[g.Result]++
+		if g.Result == models.Admitted || g.Result == models.Edited {
+			fresh = append(fresh, g.Run)
+		}
+	}
+	if a.Queue == nil {
+		return nil
+	}
+	return a.Queue.EnqueueAll(ctx, fresh)
+}
+
+// storeImages puts a record's image files where workers anywhere can read
+// them, under their content's address.
+func (a *App) storeImages(ctx context.Context, item file.Item) error {
+	for _, img := range item.Images {
+		key := strings.TrimPrefix(item.Post.Media[img.MediaIndex].URL, "blob:")
+		info, err := os.Stat(img.Path)
+		if err != nil {
+			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: err.Error()}
+		}
+		if limit := a.Config.Limits.ImageBytes; info.Size() > limit {
+			return &file.BadRecord{
+				File: img.Path, Line: item.Line, Field: "images",
+				Reason: fmt.Sprintf("%d bytes are over the limit of %d (limits.image_bytes)", info.Size(), limit),
+			}
+		}
+		data, err := os.ReadFile(img.Path)
+		if err != nil {
+			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: err.Error()}
+		}
+		if err := a.Documents.AddRefs(ctx, []models.BlobRef{{Key: key, Post: item.Post.ID}}); err != nil {
+			return fmt.Errorf("app: reference image: %w", err)
+		}
+		if err := a.Blobs.Put(ctx, key, "application/octet-stream", data); err != nil {
+			return fmt.Errorf("app: store image: %w", err)
+		}
+	}
+	return nil
+}

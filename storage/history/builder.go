@@ -1,0 +1,280 @@
+// Package history brings published posts from the document store into the
+// history, and lets them leave the document store once they are safe there.
+//
+// Builder makes parts: staged rows of one day and source are assigned to a
+// part, written as a file, loaded into the warehouse, read back and compared,
+// and marked. Every arrow of staged → written → loaded → verified is a fact in
+// the document store, so a builder that crashed goes on with the same part, and
+// two builders at once only do some work twice.
+//
+// Purger removes posts that are verified and older than their profiles keep them.
+package history
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"weft/models"
+)
+
+// Staging is where rows wait and where parts are booked.
+type Staging interface {
+	// Assign books up to maxRows waiting rows, archived by before, of one day
+	// and source, as the part partID. It is false when no row waits.
+	Assign(ctx context.Context, partID string, maxRows int, before time.Time) (models.Part, bool, error)
+	// Parts returns up to max parts in a state, the oldest first.
+	Parts(ctx context.Context, state models.PartState, max int) ([]models.Part, error)
+	// PartRows returns the rows of a part; their bodies are gone once it is verified.
+	PartRows(ctx context.Context, id string) ([]models.Row, error)
+}
+
+// Mover books a part's progress: part is stored if its state is still from,
+// else models.ErrConflict.
+type Mover interface {
+	MovePart(ctx context.Context, part models.Part, from models.PartState) error
+}
+
+// PartFiles are the parts' files.
+type PartFiles interface {
+	// Write makes the file of part, or accepts the one that is there if it
+	// holds exactly these rows. It returns the file's size.
+	Write(ctx context.Context, part models.Part, rows []models.Row) (int64, error)
+	// Verify reads the file back.
+	Verify(ctx context.Context, part models.Part) (rows int, checksum uint64, err error)
+}
+
+// Warehouse takes written parts. Loading a part twice must be harmless.
+type Warehouse interface {
+	Load(ctx context.Context, parts []models.Part) error
+}
+
+// Files is the warehouse of the embedded set-up: the files are the table, so
+// there is nothing to load.
+type Files struct{}
+
+// Load does nothing.
+func (Files) Load(context.Context, []models.Part) error { return nil }
+
+const (
+	defaultMaxRows = 50_000
+	page           = 1000 // parts listed at once
+	maxParts       = 1000 // parts assigned in one pass, so that a pass ends
+)
+
+// Params are what a Builder needs.
+type Params struct {
+	Staging   Staging
+	Mover     Mover
+	Files     PartFiles
+	Warehouse Warehouse         // nil: Files
+	Clock     func() time.Time  // nil: time.Now
+	Log       *slog.Logger      // nil: silent
+	MaxRows   int               // of a part; 0: 50,000
+	MinAge    time.Duration     // how long a row waits for others before it is put into a part
+	Crash     func(name string) // called at part.assigned, part.written, part.loaded, part.verified; nil in production
+}
+
+// Builder makes parts. Several may run at once, here or elsewhere.
+type Builder struct {
+	p Params
+}
+
+// Pass says what one pass did.
+type Pass struct {
+	Assigned int `json:"assigned"` // parts made
+	Written  int `json:"written"`
+	Loaded   int `json:"loaded"`
+	Verified int `json:"verified"`
+	Rows     int `json:"rows"` // in the verified ones
+}
+
+// New returns a builder.
+func New(p Params) *Builder {
+	if p.Warehouse == nil {
+		p.Warehouse = Files{}
+	}
+	if p.Clock == nil {
+		p.Clock = time.Now
+	}
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.MaxRows <= 0 {
+		p.MaxRows = defaultMaxRows
+	}
+	if p.Crash == nil {
+		p.Crash = func(string) {}
+	}
+	return &Builder{p: p}
+}
+
+// Run makes one pass: it assigns all waiting rows that are old enough, and
+// takes every part as far as it comes. A part that fails doesn't keep the
+// others: its error is among those returned, and the next pass tries it again.
+func (b *Builder) Run(ctx context.Context) (Pass, error) {
+	var done Pass
+	errs := []error{b.assign(ctx, &done)}
+	errs = append(errs, b.each(ctx, models.PartStaged, func(part models.Part) error { return b.write(ctx, part, &done) }))
+	errs = append(errs, b.load(ctx, &done))
+	errs = append(errs, b.each(ctx, models.PartLoaded, func(part models.Part) error { return b.verify(ctx, part, &done) }))
+	return done, errors.Join(errs...)
+}
+
+func (b *Builder) assign(ctx context.Context, done *Pass) error {
+	now := b.p.Clock()
+	for range maxParts {
+		_, more, err := b.p.Staging.Assign(ctx, newPartID(now), b.p.MaxRows, now.Add(-b.p.MinAge))
+		if err != nil {
+			return fmt.Errorf("history: assign: %w", err)
+		}
+		if !more {
+			return nil
+		}
+		done.Assigned++
+		b.p.Crash("part.assigned")
+	}
+	return nil
+}
+
+// write makes the part's file, then books it.
+func (b *Builder) write(ctx context.Context, part models.Part, done *Pass) error {
+	rows, err := b.p.Staging.PartRows(ctx, part.ID)
+	if err != nil {
+		return fmt.Errorf("history: rows of part %s: %w", part.ID, err)
+	}
+	if n, sum := len(rows), models.Checksum(rows); n != part.Rows || sum != part.Checksum {
+		return b.mismatch("staging", part, n, sum)
+	}
+	if part.Bytes, err = b.p.Files.Write(ctx, part, rows); err != nil {
+		return fmt.Errorf("history: write part %s: %w", part.ID, err)
+	}
+	b.p.Crash("part.written")
+	moved, err := b.move(ctx, part, models.PartStaged, models.PartWritten)
+	if moved {
+		done.Written++
+	}
+	return err
+}
+
+// load hands all written parts to the warehouse at once: a load has a price by
+// itself, whatever it brings.
+func (b *Builder) load(ctx context.Context, done *Pass) error {
+	for {
+		parts, err := b.p.Staging.Parts(ctx, models.PartWritten, page)
+		if err != nil {
+			return fmt.Errorf("history: list written parts: %w", err)
+		}
+		if len(parts) == 0 {
+			return nil
+		}
+		if err := b.p.Warehouse.Load(ctx, parts); err != nil {
+			return fmt.Errorf("history: load %d parts, from %s on: %w", len(parts), parts[0].ID, err)
+		}
+		b.p.Crash("part.loaded")
+		before := done.Loaded
+		for _, part := range parts {
+			moved, err := b.move(ctx, part, models.PartWritten, models.PartLoaded)
+			if err != nil {
+				return err
+			}
+			if moved {
+				done.Loaded++
+			}
+		}
+		if done.Loaded == before {
+			return nil // another builder books them: leave them to it
+		}
+	}
+}
+
+// verify reads the file back, and only if it holds what was staged it books
+// the part as verified: from then on its posts may be purged.
+func (b *Builder) verify(ctx context.Context, part models.Part, done *Pass) error {
+	n, sum, err := b.p.Files.Verify(ctx, part)
+	if err != nil {
+		return fmt.Errorf("history: verify part %s: %w", part.ID, err)
+	}
+	if n != part.Rows || sum != part.Checksum {
+		return b.mismatch("the file", part, n, sum)
+	}
+	b.p.Crash("part.verified")
+	moved, err := b.move(ctx, part, models.PartLoaded, models.PartVerified)
+	if moved {
+		done.Verified++
+		done.Rows += part.Rows
+	}
+	return err
+}
+
+func (b *Builder) mismatch(where string, part models.Part, rows int, checksum uint64) error {
+	return models.Faultf(models.Permanent, "history: part %s (%s): %s holds %d rows with checksum %016x, assigned were %d with %016x",
+		part.ID, part.Path(), where, rows, checksum, part.Rows, part.Checksum)
+}
+
+// move books a part; it is false when another builder did so before.
+func (b *Builder) move(ctx context.Context, part models.Part, from, to models.PartState) (bool, error) {
+	part.State = to
+	err := b.p.Mover.MovePart(ctx, part, from)
+	switch {
+	case errors.Is(err, models.ErrConflict):
+		b.p.Log.Debug("part moved by another builder", "part", part.ID, "from", from)
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("history: book part %s as %s: %w", part.ID, to, err)
+	}
+	return true, nil
+}
+
+// each calls do for every part in a state, until none is left that it has not
+// seen. Errors are logged and collected.
+func (b *Builder) each(ctx context.Context, state models.PartState, do func(models.Part) error) error {
+	var errs []error
+	seen := map[string]bool{}
+	for {
+		parts, err := b.p.Staging.Parts(ctx, state, page)
+		if err != nil {
+			return errors.Join(append(errs, fmt.Errorf("history: list %s parts: %w", state, err))...)
+		}
+		fresh := false
+		for _, part := range parts {
+			if seen[part.ID] {
+				continue
+			}
+			seen[part.ID], fresh = true, true
+			if err := do(part); err != nil && b.still(ctx, part.ID, state) {
+				b.p.Log.Error("part is stuck", "part", part.ID, "state", state, "error", err)
+				errs = append(errs, err)
+			}
+		}
+		if !fresh {
+			return errors.Join(errs...)
+		}
+	}
+}
+
+// still reports whether the part is where it was: if another builder took it
+// on meanwhile, what looked like an error here was only late.
+func (b *Builder) still(ctx context.Context, id string, state models.PartState) bool {
+	parts, err := b.p.Staging.Parts(ctx, state, page)
+	if err != nil {
+		return true // then the first error stands
+	}
+	for _, p := range parts {
+		if p.ID == id {
+			return true
+		}
+	}
+	return len(parts) == page // it may be on a later page: then the error stands, too
+}
+
+// newPartID returns an id that sorts by time and that nobody else makes.
+func newPartID(now time.Time) string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return now.UTC().Format("20060102t150405") + "-" + hex.EncodeToString(b[:])
+}

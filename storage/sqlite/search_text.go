@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"weft/models"
+)
+
+// Chinese and Japanese are written without spaces, so their words can't be told
+// by the tokenizer. Runs of such characters are indexed as overlapping pairs and
+// the last character, "奢侈品" as "奢侈 侈品 品": any part of a run is then found
+// as a phrase of pairs, a single character as the beginning of a pair, and
+// nothing that reaches over the end of a run is. It costs as many tokens as there
+// are characters. Korean is treated alike, since its words carry particles.
+
+// searchWords are the searchable words of a document, field by field, so that
+// no phrase reaches from one into the next.
+type searchWords struct {
+	text, tags, author, attributes string
+}
+
+func wordsOf(doc models.SearchDoc) searchWords {
+	values := make([]string, 0, len(doc.Attributes))
+	for _, a := range doc.Attributes {
+		values = append(values, a.Value)
+	}
+	return searchWords{
+		text:       indexText(doc.Text),
+		tags:       indexText(strings.Join(doc.Hashtags, " \n ")),
+		author:     indexText(doc.Author.Handle + " \n " + doc.Author.Name),
+		attributes: indexText(strings.Join(values, " \n ")),
+	}
+}
+
+// cleanText brings text and queries into one form: full-width letters become
+// plain ones, and so on.
+func cleanText(s string) string {
+	s = strings.ToValidUTF8(s, " ")
+	return strings.ReplaceAll(norm.NFKC.String(s), "\x00", " ")
+}
+
+// unspaced reports whether r belongs to a script written without (reliable) spaces.
+func unspaced(r rune) bool {
+	return r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+}
+
+// eachRun calls fn for the parts of s, alternating between unspaced runs and the rest.
+func eachRun(s string, fn func(run []rune, unspacedRun bool)) {
+	runes := []rune(s)
+	for start := 0; start < len(runes); {
+		kind := unspaced(runes[start])
+		end := start + 1
+		for end < len(runes) && unspaced(runes[end]) == kind {
+			end++
+		}
+		fn(runes[start:end], kind)
+		start = end
+	}
+}
+
+// indexText returns s as it is given to the tokenizer.
+func indexText(s string) string {
+	var b strings.Builder
+	eachRun(cleanText(s), func(run []rune, kind bool) {
+		if !kind {
+			b.WriteString(string(run))
+			return
+		}
+		b.WriteByte(' ')
+		for i := range run {
+			b.WriteString(string(run[i:min(i+2, len(run))]))
+			b.WriteByte(' ')
+		}
+	})
+	return b.String()
+}
+
+// matchText turns what a user typed into an expression of FTS5: every word
+// must occur. Each word is quoted, so nothing typed is ever syntax. A word with
+// a sign inside, like t-shirt, becomes a phrase. It returns the number of words,
+// 0 if there is nothing to look for.
+func matchText(typed string) (expr string, words int) {
+	var parts []string
+	for _, word := range strings.Fields(cleanText(typed)) {
+		eachRun(word, func(run []rune, kind bool) {
+			if kind {
+				parts = append(parts, matchRun(run))
+			} else if p := matchWord(run); p != "" {
+				parts = append(parts, p)
+			}
+		})
+	}
+	return strings.Join(parts, " AND "), len(parts)
+}
+
+func matchRun(run []rune) string {
+	if len(run) == 1 {
+		return `"` + string(run) + `"*`
+	}
+	pairs := make([]string, 0, len(run)-1)
+	for i := range len(run) - 1 {
+		pairs = append(pairs, string(run[i:i+2]))
+	}
+	return `"` + strings.Join(pairs, " ") + `"`
+}
+
+func matchWord(run []rune) string {
+	letters := false
+	for i, r := range run {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) {
+			letters = true
+		} else if !unicode.IsMark(r) {
+			run[i] = ' '
+		}
+	}
+	if !letters {
+		return ""
+	}
+	return `"` + strings.TrimSpace(string(run)) + `"`
+}

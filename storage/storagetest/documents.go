@@ -1,0 +1,192 @@
+// Package storagetest holds one behaviour suite for each port. Every adapter of
+// a port runs the same suite, so what passes here may be relied on whichever
+// store is configured. Times in it are whole milliseconds, which every store keeps.
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"weft/models"
+)
+
+// Store is all that a document store can do. Only the suite wants it whole:
+// consumers declare the few methods they call.
+type Store interface {
+	Load(ctx context.Context, post, profile string) (models.Post, models.Run, error)
+	Move(ctx context.Context, m models.Move) error
+	Admit(ctx context.Context, batch []models.Admission) ([]models.Admittance, error)
+	Update(ctx context.Context, post string, c models.Change) (models.Post, error)
+
+	Post(ctx context.Context, id string) (models.Post, []models.Run, error)
+	Posts(ctx context.Context, f models.PostFilter) ([]models.Post, error)
+	Runs(ctx context.Context, f models.RunFilter) ([]models.Run, error)
+	Timeline(ctx context.Context, post, profile string) ([]models.Entry, error)
+	Counts(ctx context.Context) ([]models.Count, error)
+	Admitted(ctx context.Context) (int64, error)
+	Overdue(ctx context.Context, now time.Time, limit int) ([]models.Run, error)
+	Dirty(ctx context.Context, limit int) ([]models.Post, error)
+	Clean(ctx context.Context, post string, rev int64) error
+
+	Item(ctx context.Context, id string) (models.Item, error)
+	PutItem(ctx context.Context, it models.Item) error
+	Items(ctx context.Context, f models.ItemFilter) ([]models.Item, error)
+	Answered(ctx context.Context, limit int) ([]models.Item, error)
+
+	Spent(ctx context.Context, profile string, step models.Step, day string) (models.Spent, error)
+	Results(ctx context.Context, keys []string) (map[string]models.Result, error)
+	PutResults(ctx context.Context, results []models.Result) error
+	PutProfile(ctx context.Context, name, version string, body []byte) error
+	Profile(ctx context.Context, version string) ([]byte, error)
+	Profiles(ctx context.Context) ([]models.ProfileVersion, error)
+	Lease(ctx context.Context, name, holder string, ttl time.Duration, now time.Time) (bool, error)
+	Meta(ctx context.Context, key string) (string, error)
+	SetMeta(ctx context.Context, key, value string) error
+	PutCampaign(ctx context.Context, c models.Campaign) error
+	Campaigns(ctx context.Context) ([]models.Campaign, error)
+
+	Stage(ctx context.Context, rows []models.Row) error
+	StagedCount(ctx context.Context) (int64, error)
+	Assign(ctx context.Context, partID string, maxRows int, before time.Time) (models.Part, bool, error)
+	Parts(ctx context.Context, state models.PartState, limit int) ([]models.Part, error)
+	PartRows(ctx context.Context, id string) ([]models.Row, error)
+	MovePart(ctx context.Context, part models.Part, from models.PartState) error
+	Purgeable(ctx context.Context, endedBefore time.Time, after string, limit int) ([]string, error)
+	Purge(ctx context.Context, stub models.Stub) error
+	Stub(ctx context.Context, id string) (models.Stub, error)
+	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
+
+	AddRefs(ctx context.Context, refs []models.BlobRef) error
+	Release(ctx context.Context, now time.Time, limit int) ([]string, error)
+	Undoom(ctx context.Context, keys []string) error
+
+	Close() error
+}
+
+// behaviour is one thing that every document store does.
+type behaviour struct {
+	name string
+	test func(t *testing.T, s Store)
+}
+
+// Documents runs the suite; open returns a new, empty store and closes it when
+// the test ends.
+func Documents(t *testing.T, open func(t *testing.T) Store) {
+	groups := []struct {
+		name       string
+		behaviours []behaviour
+	}{
+		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()},
+		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()},
+	}
+	for _, g := range groups {
+		t.Run(g.name, func(t *testing.T) {
+			for _, b := range g.behaviours {
+				t.Run(b.name, func(t *testing.T) { b.test(t, open(t)) })
+			}
+		})
+	}
+}
+
+// t0 is when the suite's stories begin.
+func t0() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 89_000_000, time.UTC) }
+
+const horizon = time.Minute
+
+// aPost is a post with an image, in the words of several scripts.
+func aPost(id string) models.Post {
+	likes := int64(7)
+	return models.Post{
+		ID: id, SchemaVersion: models.SchemaVersion, Source: "weibo", NativeID: id, URL: "https://weibo.example/" + id,
+		CreatedAt: t0().Add(-time.Hour), CollectedAt: t0(),
+		Text: "奢侈品 <silk> & 'lace' — שלום 👗\u2028", Language: "zh", Hashtags: []string{"奢侈品", "ootd"},
+		Author: models.Author{ID: "1", Handle: "näme", Followers: 3, Location: models.Location{Raw: "上海", Kind: "profile", Country: "CN"}},
+		Media:  []models.Media{{URL: "https://cdn.example/" + id + ".jpg", State: models.MediaPending}},
+		Counts: models.Counts{Likes: &likes}, Raw: []byte(`{"mid": "` + id + `",  "n": 1}`),
+	}
+}
+
+// asked is the admission of a post to a profile.
+func asked(p models.Post, profile string) models.Admission {
+	return models.Admission{Post: p, Run: models.NewRun(p.ID, profile, "v1", models.Normal, t0(), horizon)}
+}
+
+// admit admits one post to one profile, and returns the run.
+func admit(t *testing.T, s Store, p models.Post, profile string) models.Run {
+	t.Helper()
+	got, err := s.Admit(t.Context(), []models.Admission{asked(p, profile)})
+	must(t, err)
+	if len(got) != 1 {
+		t.Fatalf("admit answered %d times, want once", len(got))
+	}
+	return got[0].Run
+}
+
+// answer admits and returns only the result.
+func answer(t *testing.T, s Store, a models.Admission) models.AdmissionResult {
+	t.Helper()
+	got, err := s.Admit(t.Context(), []models.Admission{a})
+	must(t, err)
+	return got[0].Result
+}
+
+func move(t *testing.T, s Store, m models.Move) models.Run {
+	t.Helper()
+	must(t, s.Move(t.Context(), m))
+	return m.Run
+}
+
+// load returns the post and the run, which must be there.
+func load(t *testing.T, s Store, post, profile string) (models.Post, models.Run) {
+	t.Helper()
+	p, r, err := s.Load(t.Context(), post, profile)
+	must(t, err)
+	return p, r
+}
+
+// balanced checks that what was admitted is what is counted, and returns it.
+func balanced(t *testing.T, s Store) int64 {
+	t.Helper()
+	counts, err := s.Counts(t.Context())
+	must(t, err)
+	var sum int64
+	for _, c := range counts {
+		sum += c.N
+	}
+	admitted, err := s.Admitted(t.Context())
+	must(t, err)
+	if admitted != sum {
+		t.Errorf("admitted %d passages, but counts %v have %d", admitted, counts, sum)
+	}
+	return sum
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantErr(t *testing.T, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("got error %v, want %v", got, want)
+	}
+}
+
+func same(t *testing.T, what string, want, got any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+// id is the n-th post id, in the order of n.
+func id(n int) string { return fmt.Sprintf("weibo.%05d", n) }

@@ -1,0 +1,448 @@
+package tasks_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	images "weft/analysis/image"
+	"weft/labeling"
+	"weft/models"
+	"weft/profile"
+	"weft/storage/blobs"
+	"weft/storage/parquet"
+	"weft/storage/sqlite"
+	"weft/tasks"
+)
+
+// horizon is when a task is looked after.
+const horizon = time.Minute
+
+// reporter is what a world needs of a test; rapid's T is one too.
+type reporter interface {
+	Helper()
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+	Failed() bool
+	FailNow()
+}
+
+// world is one installation with a clock of its own: real stores, real steps,
+// real runner and desk; only models and queue are played.
+type world struct {
+	t        reporter
+	ctx      context.Context
+	now      time.Time
+	docs     *sqlite.Documents
+	search   search
+	blobs    *blobs.Store
+	parts    *parquet.Parts
+	runner   *tasks.Runner
+	desk     *labeling.Desk
+	project  *tasks.Projector
+	queue    *memory
+	profiles map[string]*profile.Profile // in force, by name
+	parsed   library
+	posts    map[string]*postSpec
+
+	faults     []*fault
+	between    map[models.Step][]event
+	stale      int             // loads that show an older run
+	staged     map[string]bool // row keys
+	admitted   int64           // generations that were asked for
+	purged     bool
+	deaths     int
+	deliveries int
+	counted    map[string]int // what the recorder was told, by outcome
+}
+
+// newWorld opens a world in dir. close it.
+func newWorld(t reporter, dir string, s *scenario) *world {
+	w := &world{
+		t: t, ctx: context.Background(), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+		queue: &memory{}, profiles: map[string]*profile.Profile{}, parsed: library{}, posts: s.Posts,
+		between: map[models.Step][]event{}, staged: map[string]bool{}, counted: map[string]int{},
+	}
+	w.queue.trip = func() error { return w.trip("queue", "") }
+	w.open(dir)
+	for name, body := range s.Profiles {
+		w.enforce(name, body)
+	}
+	clock := func() time.Time { return w.now }
+	crash := func(name string) { w.must(w.trip(name, "")) }
+	staging := rows{w}
+	ports := map[models.Step]tasks.Step{
+		models.Fetch:        &tasks.Fetch{Preparer: preparer{images.NewPreparer(1 << 22)}, Images: w.blobs, Refs: w.docs},
+		models.AnalyzeLight: &tasks.Analyze{Analyzer: played{w}, Fuse: fuse},
+		models.AnalyzeHeavy: &tasks.Analyze{Analyzer: played{w}, Fuse: fuse},
+		models.LabelStep:    &tasks.Label{Items: w.docs, Choices: choices{}, Crash: crash},
+		models.Index:        &tasks.IndexStep{Search: faultySearch{w}},
+		models.Archive:      &tasks.ArchiveStep{Timelines: w.docs, Staging: staging},
+	}
+	steps := tasks.Steps{}
+	for name, step := range ports {
+		steps[name] = watched{w, name, step}
+	}
+	w.runner = tasks.NewRunner(books{w}, w.queue, stored{w}, steps, tasks.Options{
+		Now: clock, Horizon: horizon, Crash: crash, Recorder: w,
+	})
+	w.desk = labeling.NewDesk(w.docs, w.docs, w.runner, clock, crash)
+	w.project = &tasks.Projector{Dirty: w.docs, Timelines: w.docs, Search: faultySearch{w}, Staging: staging, Now: clock, Crash: crash}
+	return w
+}
+
+func (w *world) open(dir string) {
+	var err error
+	w.docs, err = sqlite.OpenDocuments(w.ctx, filepath.Join(dir, "documents.db"))
+	w.must(err)
+	w.search, err = openSearch(w.ctx, filepath.Join(dir, "search.db"))
+	w.must(err)
+	w.blobs, err = blobs.Open(w.ctx, "mem://")
+	w.must(err)
+	w.parts = parquet.New(w.blobs)
+}
+
+func (w *world) close() {
+	w.must(w.docs.Close())
+	w.must(w.search.Close())
+	w.must(w.blobs.Close())
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatalf("at %s: %v", w.now.Format(time.DateTime), err)
+	}
+}
+
+// enforce puts a version of a profile in force.
+func (w *world) enforce(name, body string) {
+	w.t.Helper()
+	p, err := parse(name, body)
+	w.must(err)
+	w.profiles[name] = p
+	w.must(w.docs.PutProfile(w.ctx, name, p.Version, p.Body))
+}
+
+// Step implements tasks.Recorder.
+func (w *world) Step(_, _, outcome string, _, _ float64) { w.counted[outcome]++ }
+
+// trip fails where a fault is waiting.
+func (w *world) trip(at, post string) error {
+	for _, f := range w.faults {
+		if f.At != at || (f.Post != "" && id(f.Post) != post) || (f.For == "" && f.Times == 0) || (f.For != "" && !w.now.Before(f.until)) {
+			continue
+		}
+		if f.For == "" {
+			f.Times--
+		}
+		if f.Class == deathClass {
+			w.deaths++
+			runtime.Goexit() // nothing recovers from it, and only deferred calls still run
+		}
+		return errOf(f.Class, at)
+	}
+	return nil
+}
+
+// drain works the queue off: what is ready first, then the clock goes on to
+// what is due next.
+func (w *world) drain() {
+	w.t.Helper()
+	for e := w.queue.next(); e != nil; e = w.queue.next() {
+		if e.at.After(w.now) {
+			w.now = e.at
+		}
+		w.serve(e)
+	}
+}
+
+// serve delivers a task as asynq does: it comes back after an error, and later
+// when its worker died.
+func (w *world) serve(e *entry) {
+	w.t.Helper()
+	e.active = true
+	err, died := w.deliver(e.task, e.retried)
+	e.active = false
+	switch {
+	case died:
+		e.retried++
+		e.at = w.now.Add(30 * time.Second) // its lease
+	case err == nil:
+		w.queue.ack(e)
+	case models.ClassOf(err) == models.Retryable:
+		e.retried++
+		e.at = w.now.Add(2 * time.Second << min(e.retried, 8))
+	default:
+		e.at = w.now.Add(time.Second)
+	}
+}
+
+// deliver hands a task to the runner. A worker of its own does it, so that it can die.
+func (w *world) deliver(t models.Task, retried int) (err error, died bool) {
+	w.t.Helper()
+	if w.deliveries++; w.deliveries > 3000 {
+		w.t.Fatalf("%d deliveries: a run goes round in circles; now %+v", w.deliveries, t)
+	}
+	died = true
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = w.runner.Handle(w.ctx, t, retried)
+		died = false
+	}()
+	<-done
+	if w.t.Failed() {
+		w.t.FailNow()
+	}
+	return err, died
+}
+
+// advance lets time pass up to now+d, with everything that becomes due on the way.
+func (w *world) advance(d time.Duration) {
+	w.t.Helper()
+	end := w.now.Add(d)
+	for range 1000 {
+		next := end
+		e := w.queue.next()
+		if e != nil && e.at.Before(next) {
+			next = e.at
+		}
+		due, err := w.docs.Overdue(w.ctx, end, 1)
+		w.must(err)
+		if len(due) > 0 && due[0].Due.Before(next) {
+			next = due[0].Due
+		}
+		if next.After(w.now) {
+			w.now = next
+		}
+		switch {
+		case e != nil && !e.at.After(w.now):
+			w.serve(e)
+		case len(due) > 0 && !due[0].Due.After(w.now):
+			w.reconcile()
+		default:
+			return
+		}
+	}
+	w.t.Fatalf("time does not pass: something is always due")
+}
+
+// reconcile is queue.Reconciler by hand, for a queue without leases.
+func (w *world) reconcile() {
+	w.t.Helper()
+	answered, err := w.docs.Answered(w.ctx, 0)
+	w.must(err)
+	for _, it := range answered {
+		_, err := w.runner.Wake(w.ctx, it.Post, it.Profile, "answered")
+		w.must(err)
+	}
+	due, err := w.docs.Overdue(w.ctx, w.now, 0)
+	w.must(err)
+	for _, run := range due {
+		if run.State == models.Parked {
+			_, err := w.runner.Wake(w.ctx, run.Post, run.Profile, "time is up")
+			w.must(err)
+			continue
+		}
+		_, err := w.queue.Enqueue(w.ctx, run)
+		w.must(err)
+		run.Due = later(w.now, run.ProcessAt).Add(horizon)
+		w.must(w.docs.Move(w.ctx, run.Note()))
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// id is the post id of a scenario's name for it.
+func id(name string) string { return models.PostID("sim", name) }
+
+func nameOf(post string) string { return strings.TrimPrefix(post, "sim.") }
+
+// books puts faults before the documents.
+type books struct{ w *world }
+
+func (b books) Load(ctx context.Context, post, profile string) (models.Post, models.Run, error) {
+	if err := b.w.trip("books.load", post); err != nil {
+		return models.Post{}, models.Run{}, err
+	}
+	p, run, err := b.w.docs.Load(ctx, post, profile)
+	if b.w.stale > 0 {
+		b.w.stale--
+		run.Seq--
+	}
+	return p, run, err
+}
+
+func (b books) Move(ctx context.Context, m models.Move) error {
+	if err := b.w.trip("books.move", m.Run.Post); err != nil {
+		return err
+	}
+	return b.w.docs.Move(ctx, m)
+}
+
+func (b books) Spent(ctx context.Context, profile string, step models.Step, day string) (models.Spent, error) {
+	return b.w.docs.Spent(ctx, profile, step, day)
+}
+
+// stored finds profiles by their version in the documents, as workers do.
+type stored struct{ w *world }
+
+func (s stored) Profile(ctx context.Context, version string) (*profile.Profile, error) {
+	if p := s.w.parsed[version]; p != nil {
+		return p, nil
+	}
+	body, err := s.w.docs.Profile(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	p, err := profile.Parse("stored", body, catalog{})
+	if err == nil {
+		s.w.parsed[version] = p
+	}
+	return p, err
+}
+
+// watched puts faults before a step, and what happens meanwhile behind it.
+type watched struct {
+	w    *world
+	name models.Step
+	step tasks.Step
+}
+
+func (s watched) Do(ctx context.Context, j tasks.Job) (tasks.Outcome, error) {
+	if err := s.w.trip(string(s.name), j.Post.ID); err != nil {
+		return tasks.Outcome{}, err
+	}
+	out, err := s.step.Do(ctx, j)
+	events := s.w.between[s.name]
+	delete(s.w.between, s.name)
+	for i := range events {
+		s.w.happen(&events[i])
+	}
+	return out, err
+}
+
+// played answers for the models, as the scenario says.
+type played struct{ w *world }
+
+func (a played) Analyze(_ context.Context, post models.Post, shown []models.Media, refs []models.ModelRef) ([]models.Result, float64, error) {
+	spec := a.w.posts[nameOf(post.ID)]
+	var out []models.Result
+	cost := 0.0
+	for _, ref := range refs {
+		tier := "light"
+		if slices.Contains(catalog{}.Models(models.AnalyzeHeavy), ref.Name) {
+			tier = "heavy"
+		}
+		found, err := spec.Says.sayings(tier)
+		if err != nil {
+			return nil, 0, err
+		}
+		r := models.Result{Input: post.ContentHash(), Model: ref.Name, Version: "1", Cost: spec.Cost[tier] / float64(len(refs))}
+		for _, f := range found {
+			if gives()[ref.Name] != f.name || f.image > len(shown) {
+				continue
+			}
+			at := models.Attribute{Name: f.name, Value: f.value, Confidence: f.confidence, Evidence: models.FromText, Model: ref.Name, Version: "1"}
+			if f.image > 0 {
+				at.Evidence, at.Image = models.FromImage, shown[f.image-1].SHA256
+			}
+			r.Attributes = append(r.Attributes, at)
+		}
+		cost += r.Cost
+		out = append(out, r)
+	}
+	return out, cost, nil
+}
+
+// rows remembers the keys of staged rows.
+type rows struct{ w *world }
+
+func (s rows) Stage(ctx context.Context, rows []models.Row) error {
+	for i := range rows {
+		s.w.staged[rows[i].Key()] = true
+	}
+	return s.w.docs.Stage(ctx, rows)
+}
+
+func (w *world) rowsOf(post string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(w.staged)), func(k string) bool { return !strings.HasPrefix(k, post+"/") })
+}
+
+// search is what the world asks of search.
+type search interface {
+	tasks.Search
+	Search(ctx context.Context, q models.SearchQuery) (models.SearchAnswer, error)
+	Close() error
+}
+
+// faultySearch puts faults before search.
+type faultySearch struct{ w *world }
+
+func (s faultySearch) Put(ctx context.Context, doc models.SearchDoc) error {
+	if err := s.w.trip("search", doc.ID); err != nil {
+		return err
+	}
+	return s.w.search.Put(ctx, doc)
+}
+
+func (s faultySearch) Delete(ctx context.Context, id string, version int64) error {
+	if err := s.w.trip("search", id); err != nil {
+		return err
+	}
+	return s.w.search.Delete(ctx, id, version)
+}
+
+// found is what search holds, by id.
+func (w *world) found() map[string]models.SearchDoc {
+	a, err := w.search.Search(w.ctx, models.SearchQuery{Limit: 1000})
+	w.must(err)
+	out := map[string]models.SearchDoc{}
+	for _, d := range a.Hits {
+		out[d.ID] = d
+	}
+	return out
+}
+
+// reading is the post as its source shows it now.
+func (w *world) reading(name string) models.Post {
+	spec := w.posts[name]
+	if spec == nil {
+		w.t.Fatalf("no post is called %q", name)
+	}
+	likes := spec.Likes
+	p := models.Post{
+		ID: id(name), Source: "sim", NativeID: name, CreatedAt: time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC), CollectedAt: w.now,
+		Text: spec.Text, Language: spec.Language, Hashtags: spec.Hashtags, Counts: models.Counts{Likes: &likes},
+		Author: models.Author{Handle: "ana", Location: models.Location{Country: spec.Country}},
+		Raw:    []byte(`{"from":"sim"}`),
+	}
+	for i, kind := range spec.Images {
+		key := fmt.Sprintf("incoming/%s-%d-%s", name, i+1, kind)
+		m := models.Media{URL: "blob:" + key, State: models.MediaPending}
+		switch kind {
+		case "good":
+			w.must(w.blobs.Put(w.ctx, key, "image/png", picture(i+1+len(name)*7)))
+		case "broken":
+			w.must(w.blobs.Put(w.ctx, key, "image/png", []byte("no image at all")))
+		case "gone":
+		case "unread":
+			m = models.Media{State: models.MediaFailed, Reason: "the folder has no such file"}
+		default:
+			w.t.Fatalf("post %s: an image can be good, broken, gone or unread, not %q", name, kind)
+		}
+		p.Media = append(p.Media, m)
+	}
+	return p
+}
