@@ -2,6 +2,8 @@
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 10s
+# The crash tests wait for leases of 30 s far more than they compute, so many run side by side.
+TESTFLAGS ?= -parallel 16 -timeout 14m
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo up test race fuzz bench lint verify
@@ -16,24 +18,24 @@ build: ## the commands, into bin/
 	go build -trimpath -o bin/ ./cmd/...
 
 demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
-	bin/weft demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
+	bin/weft demo --data "$$(mktemp -d)" $(if $(DATA),--photos '$(DATA)') $(ARGS)
 
 up: build ## everything in one process, on data that stays, in ./weft-data
 	bin/weft up --data weft-data --listen 127.0.0.1:8080
 
 test: deps ## all checks and tests
 	go vet ./...
-	go test ./...
+	go test $(TESTFLAGS) ./...
 
 race: deps ## all tests with the race detector
-	go test -race ./...
+	go test -race $(TESTFLAGS) ./...
 
 fuzz: deps ## each fuzz target for FUZZTIME (10s)
 	@grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed 's|/[^/]*:func | |' | while read -r dir target; do \
 		echo "== $$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
 
-bench: deps ## throughput and latency, one `name: value` a line
-	go run ./internal/bench
+bench: deps build ## throughput, cost and latency, one `name: value` a line
+	go run ./internal/bench -demo bin/weft
 
 lint: ## golangci-lint (its first run builds it: minutes)
 	go run $(GOLANGCI) run ./...

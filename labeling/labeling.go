@@ -51,11 +51,17 @@ func NewDesk(items Items, posts Posts, waker Waker, now func() time.Time, crash 
 	return &Desk{items: items, posts: posts, waker: waker, now: now, crash: crash}
 }
 
-// Open lists the items that want answers, the most valuable first.
+// Open lists the items that want answers, the most valuable first. An item
+// that is settled but was not closed wants none: its run was overtaken by one
+// that asks nobody. So a page may be shorter than limit.
 func (d *Desk) Open(ctx context.Context, profile string, limit int) ([]models.Item, error) {
-	return d.items.Items(ctx, models.ItemFilter{
+	items, err := d.items.Items(ctx, models.ItemFilter{
 		States: []models.ItemState{models.ItemOpen, models.ItemEscalated}, Profile: profile, Limit: limit,
 	})
+	return slices.DeleteFunc(items, func(it models.Item) bool {
+		verdict, _ := it.Judge()
+		return verdict == models.Settled
+	}), err
 }
 
 // Answer hands in one person's answer to an item. It is durable when Answer

@@ -209,11 +209,15 @@ func (r Run) Requeue(reason string, died bool, now time.Time, horizon time.Durat
 	return m
 }
 
-// Replay queues an ended run again, from step.
+// Replay queues an ended run again, from step. From label or before it, a
+// question that expired is asked anew.
 func (r Run) Replay(step Step, reason string, now time.Time, horizon time.Duration) Move {
 	m := r.move(OutReplayed, reason, now)
 	m.Run.fresh()
 	m.Run.State, m.Run.Step, m.Run.Due = Queued, step, now.Add(horizon)
+	if step.Position() <= LabelStep.Position() {
+		m.Run.Item, m.Run.Unchecked = "", false
+	}
 	m.Entry.Next = step
 	return m
 }

@@ -71,12 +71,23 @@ func (d *document) open(body []byte) *ast.MappingNode {
 	if !d.guard(tokens) {
 		return nil
 	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	file, err := parseTokens(tokens)
 	if err != nil {
 		d.syntax(err)
 		return nil
 	}
 	return d.root(file)
+}
+
+// parseTokens turns a panic of the parser into an error: profiles may come
+// from strangers, and one file must not stop a worker.
+func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("parse: %v", r)
+		}
+	}()
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 // badText finds the first byte that is not text.

@@ -2,7 +2,6 @@ package profile
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -41,19 +40,4 @@ func parseDuration(s string) (time.Duration, error) {
 		return 0, errors.New("longer than a hundred years")
 	}
 	return days + d, nil
-}
-
-// formatDuration writes d so that parseDuration reads it back, days first.
-func formatDuration(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d >= day && d%day == 0:
-		return fmt.Sprintf("%dd", d/day)
-	case d%time.Hour == 0 && d != 0:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	case d%time.Second == 0:
-		return fmt.Sprintf("%ds", d/time.Second)
-	default:
-		return d.String()
-	}
 }

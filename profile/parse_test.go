@@ -147,6 +147,7 @@ func TestPositions(t *testing.T) {
 		"doubled quote":  {"name: p\nindex:\n  when: 'text contains \"it''s\" and ", `nonsense`, "'"},
 		"double quotes":  {"name: p\nindex:\n  when: \"has(\\\"color\\\") and ", `nonsense`, "\""},
 		"folded":         {"name: p\nindex:\n  when: >\n    has(\"color\")\n    and\n    ", `nonsense`, "\n"},
+		"block comment":  {"name: p\nindex:\n  when: > # nonsense?\n    images > 0 and ", `nonsense`, "\n"},
 		"literal":        {"name: p\nindex:\n  when: |\n    has(\"color\") and\n    has(", `"colr"`, ")\n"},
 		"over two lines": {"name: p\nindex:\n  when: 'has(\"color\")\n    and ", `nonsense`, "'"},
 		"value":          {"name: p\nlabel:\n  sample: ", `1.5`, "\n"},
@@ -245,25 +246,4 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestShippedProfiles(t *testing.T) {
-	files, err := profile.Shipped()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, f := range files {
-		p, err := profile.Parse(f.Name, f.Body, catalog{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Name != "profiles/"+p.Name+".yaml" {
-			t.Errorf("%s holds the profile %s", f.Name, p.Name)
-		}
-		names = append(names, p.Name)
-	}
-	if diff := cmp.Diff([]string{"catalog", "quality", "tendencies"}, names); diff != "" {
-		t.Error(diff)
-	}
 }

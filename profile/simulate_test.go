@@ -91,6 +91,22 @@ func TestSimulate(t *testing.T) {
 	}
 }
 
+// TestSimulateBudget: the budget grows with each thousand posts begun.
+func TestSimulateBudget(t *testing.T) {
+	p := parse(t, "name: p\nanalyze-heavy: {models: [garment-l], budget: {per_1000_posts: 2s}}\nlabel: {sample: 1}")
+	many := make([]profile.Subject, 2500)
+	for i := range many {
+		many[i].Post = post(fmt.Sprint("x.", i))
+	}
+	r := profile.Simulate(p, all(many), costs())
+	if heavy := r.Steps[models.AnalyzeHeavy.Position()]; heavy.Posts != 6 {
+		t.Errorf("two seconds for each thousand begun pay for 6 of 2500 posts, not for %d", heavy.Posts)
+	}
+	if label := r.Steps[models.LabelStep.Position()]; label.Posts != 2500 || r.Parked != 0 {
+		t.Errorf("the sample asks about all without waiting: asked %d, waiting %d", label.Posts, r.Parked)
+	}
+}
+
 func TestSimulateNothing(t *testing.T) {
 	r := profile.Simulate(parse(t, simulated), all(nil), nil)
 	var b strings.Builder

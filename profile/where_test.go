@@ -21,13 +21,14 @@ func TestWhereVocabulary(t *testing.T) {
 	x.Labels = []models.Label{{Attribute: "material", Values: []string{"silk"}}, {Attribute: "occasion"}}
 	r := run(models.AnalyzeLight,
 		attr("color", "red", 0.9, "one"), attr("color", "blue", 0.95, "one"), attr("color", "red", 0.6, "two"),
-		attr("garment", "dress", 0.8, "one"),
+		attr("garment", "dress", 0.8, "one"), attr("fit", "slim", 0.2, "one"), attr("fit", "slim", 0.8, "two"),
 		attr("brand", "gucci", 0.4), attr("brand", "chloe", 0.7, "one"),
 		attr("style", "chic", 0.9, "bad"), attr("category", "x", math.NaN()),
 		attr("material", "wool", 0.9, "one"), attr("occasion", "ball", 0.9),
 	)
 	tests := map[string]bool{
 		`confidence("color") == 0.6`:                              true, // the lowest of 0.95 and 0.6
+		`confidence("fit") == 0.2`:                                true,
 		`confidence("garment") == 0`:                              true, // not seen in the second image
 		`confidence("brand") == 0.4`:                              true, // 0.7 in one, 0.4 for the post in both
 		`confidence("style") == 0`:                                true, // only in an unusable image
@@ -91,6 +92,7 @@ func TestWhereRefuses(t *testing.T) {
 		`type(images) == "int"`:                `unknown function "type"`,
 		`map(hashtags, #) == []`:               `unknown function "map"`,
 		`images`:                               "where:1:1: the expression must be true or false, but is of type int",
+		`[1, true][1]`:                         "must be true or false",
 		`nil`:                                  "must be true or false",
 		`image > 0`:                            `where:1:1: unknown name "image", did you mean "images"?`,
 		"images > 0 and\nfoo > 1":              `where:2:1: unknown name "foo"`,

@@ -131,7 +131,7 @@ func (c *Client) WaitRoom(ctx context.Context, step models.Step, lane models.Lan
 		if depth < limit {
 			return nil
 		}
-		limit = c.opt.MaxDepth * 4 / 5
+		limit = max(1, c.opt.MaxDepth*4/5)
 		if paused != nil {
 			paused(depth)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"weft/models"
@@ -57,7 +58,7 @@ func (l *Label) judge(ctx context.Context, j Job, it models.Item, rule bool) (Ou
 	verdict, labels := it.Judge()
 	switch {
 	case verdict == models.Settled:
-		out := Advance(fmt.Sprintf("%d answers agree", len(it.Answers)))
+		out := Advance("settled by " + strings.Join(labels[0].By, ", "))
 		out.Change.Labels = labels
 		return out, l.set(ctx, it, models.ItemClosed)
 	case !rule:
@@ -156,6 +157,9 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 		return it, fmt.Errorf("label: item: %w", err)
 	}
 	missing := errors.Is(err, models.ErrNotFound)
+	if !missing && ended(it, j.Run, questions) {
+		return it, nil
+	}
 	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed)
 	if !missing && !reopen && (it.Parking || !rule) {
 		return it, nil
@@ -179,6 +183,19 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 		return it, fmt.Errorf("label: open item: %w", err)
 	}
 	return it, nil
+}
+
+// ended reports that an earlier delivery ended the item, but not the step: its
+// worker died before the move was saved. What it found out holds.
+func ended(it models.Item, run models.Run, questions []models.Question) bool {
+	if it.State == models.ItemExpired {
+		return run.Item == it.ID
+	}
+	verdict, labels := it.Judge()
+	return it.State == models.ItemClosed && verdict == models.Settled &&
+		!slices.ContainsFunc(questions, func(q models.Question) bool {
+			return !slices.ContainsFunc(labels, func(l models.Label) bool { return l.Attribute == q.Attribute })
+		})
 }
 
 // uncertainty orders items: a label is worth most where the models are least sure.

@@ -42,14 +42,13 @@ type postSpec struct {
 type says map[string]map[string]any
 
 // event is one thing that happens. Exactly one of its fields is set, beside
-// Drain, which tells whether the queue is worked off afterwards (it is, unless
-// it is false).
+// Drain, which tells whether the queue is worked off afterwards.
 type event struct {
 	Import    *importEvent
-	Edit      *editEvent  // the same post, found again with another text or other images
-	Recount   *editEvent  // found again with other counts
-	Says      *editEvent  // from now on the models say something else
-	Profile   *bodyEvent  // another version of a profile comes into force
+	Edit      *editEvent // the same post, found again with another text or other images
+	Recount   *editEvent // found again with other counts
+	Says      *editEvent // from now on the models say something else
+	Profile   *bodyEvent // another version of a profile comes into force
 	Answer    *answerEvent
 	Advance   string // time passes; the reconciler looks after whatever becomes due
 	Reanalyze *chooseEvent
@@ -63,7 +62,17 @@ type event struct {
 	Project   bool   // the projector makes a pass
 	Forget    string // the post is deleted
 	Expect    *expectation
-	Drain     *bool
+	Drain     *bool // by default after whatever changes posts or runs
+}
+
+// drains reports whether the queue is worked off after e. What only prepares,
+// looks or moves the clock leaves the queue alone.
+func (e *event) drains() bool {
+	if e.Drain != nil {
+		return *e.Drain
+	}
+	return e.Advance == "" && e.Expect == nil && e.Deliver == nil && e.LoseTask == nil &&
+		e.Fault == nil && e.Meanwhile == nil && e.Profile == nil && e.Says == nil
 }
 
 type importEvent struct {

@@ -39,7 +39,7 @@ type world struct {
 	ctx      context.Context
 	now      time.Time
 	docs     *sqlite.Documents
-	search   search
+	search   *sqlite.Search
 	blobs    *blobs.Store
 	parts    *parquet.Parts
 	runner   *tasks.Runner
@@ -100,7 +100,7 @@ func (w *world) open(dir string) {
 	var err error
 	w.docs, err = sqlite.OpenDocuments(w.ctx, filepath.Join(dir, "documents.db"))
 	w.must(err)
-	w.search, err = openSearch(w.ctx, filepath.Join(dir, "search.db"))
+	w.search, err = sqlite.OpenSearch(w.ctx, filepath.Join(dir, "search.db"))
 	w.must(err)
 	w.blobs, err = blobs.Open(w.ctx, "mem://")
 	w.must(err)
@@ -378,13 +378,6 @@ func (s rows) Stage(ctx context.Context, rows []models.Row) error {
 
 func (w *world) rowsOf(post string) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(w.staged)), func(k string) bool { return !strings.HasPrefix(k, post+"/") })
-}
-
-// search is what the world asks of search.
-type search interface {
-	tasks.Search
-	Search(ctx context.Context, q models.SearchQuery) (models.SearchAnswer, error)
-	Close() error
 }
 
 // faultySearch puts faults before search.

@@ -23,7 +23,7 @@ func (s scene) whole() band { return s.band(0, bandRows) }
 func (s scene) band(from, to int) band {
 	b := band{shares: make([]float64, len(s.clusters))}
 	y0, y1 := from*s.h/bandRows, to*s.h/bandRows
-	x0, x1, top, bottom := s.w, -1, s.h, -1
+	columns, rows := make([]int, s.w), make([]int, s.h)
 	total := 0.0
 	for i, w := range s.weight {
 		if w == 0 {
@@ -35,20 +35,43 @@ func (s scene) band(from, to int) band {
 			continue
 		}
 		b.shares[s.member[i]] += w
-		x0, x1, top, bottom = min(x0, x), max(x1, x), min(top, y), max(bottom, y)
+		columns[x]++
+		rows[y]++
 	}
 	for i := range b.shares {
 		b.shares[i] /= max(total, 1e-9)
 		b.share += b.shares[i]
 	}
-	if x1 >= 0 {
-		fw, fh := float64(s.w), float64(s.h)
-		b.box = models.Box{
-			X: round(float64(x0) / fw), Y: round(float64(top) / fh),
-			W: round(float64(x1-x0+1) / fw), H: round(float64(bottom-top+1) / fh),
-		}
+	x0, x1 := extent(columns)
+	top, bottom := extent(rows)
+	fw, fh := float64(s.w), float64(s.h)
+	b.box = models.Box{
+		X: round(float64(x0) / fw), Y: round(float64(top) / fh),
+		W: round(float64(x1-x0) / fw), H: round(float64(bottom-top) / fh),
 	}
 	return b
+}
+
+// extent returns where counts begin and end, but for a hundredth on each side:
+// single pixels far out are noise.
+func extent(counts []int) (from, to int) {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	left := 0
+	for from = 0; from < len(counts); from++ {
+		if left += counts[from]; left*100 > total {
+			break
+		}
+	}
+	left = 0
+	for to = len(counts); to > from; to-- {
+		if left += counts[to-1]; left*100 > total {
+			break
+		}
+	}
+	return from, to
 }
 
 // split cuts the garment into at most n bands so that each is as uniform in

@@ -57,8 +57,8 @@ type mode struct {
 }
 
 // borderModes groups the outer ring's pixels. A group counts as background
-// when it has its share of the ring and doesn't fill the middle: that would be
-// the garment reaching the edge.
+// when it has its share of the ring and not a larger one of the middle: that
+// would be the garment reaching the edge, or clutter of its colour.
 func borderModes(g grid, prior []float64, k int) []mode {
 	ring := max(1, min(g.w, g.h)*5/100)
 	var border []sample
@@ -74,7 +74,7 @@ func borderModes(g grid, prior []float64, k int) []mode {
 	var modes []mode
 	for _, c := range clusters {
 		m := mode{c.center, min(20, max(8, 2.4*c.spread))}
-		if c.share >= 0.4/float64(k) && (c.share > 0.5 || middleShare(g, prior, m) < 0.5) {
+		if c.share >= 0.4/float64(k) && (c.share > 0.5 || middleShare(g, prior, m) < max(0.15, c.share)) {
 			modes = append(modes, m)
 		}
 	}

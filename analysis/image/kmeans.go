@@ -3,6 +3,7 @@ package image
 import (
 	"math"
 	"math/rand/v2"
+	"sort"
 )
 
 // sample is a colour with its weight.
@@ -145,9 +146,14 @@ func summarize(samples []sample, centers []lab, member []int) ([]cluster, []int)
 // other, or of one hue and not far apart in lightness. The returned slice says
 // where each old cluster went.
 func merge(clusters []cluster) ([]cluster, []int) {
-	into := make([]int, len(clusters))
+	into, order := make([]int, len(clusters)), make([]int, len(clusters))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return clusters[order[i]].share > clusters[order[j]].share })
 	var merged []cluster
-	for i, c := range clusters {
+	for _, i := range order { // the largest first: it says best what the surface's colour is
+		c := clusters[i]
 		into[i] = len(merged)
 		for j, m := range merged {
 			if sameSurface(c.center, m.center) {

@@ -56,12 +56,12 @@ Without --profile, each profile takes the posts that its match section fits.`,
 			refused := &lazyFile{path: rejects}
 			bar := live.NewProgress(env.Stderr, total, unit, "import")
 			rep, err := a.Import(cmd.Context(), app.Import{
-				Profiles: profiles, Path: args[0], Source: source, Rejects: refused, Progress: bar.Set,
+				Profiles: profiles, Path: args[0], Source: source, Rejects: refused, Progress: progress(bar),
 				Paused: func(queue string, depth int64) {
 					a.Log.Warn("paused: the queue is too deep", "queue", queue, "depth", depth)
 				},
 			})
-			bar.Done()
+			bar.Close()
 			if err = errors.Join(err, refused.Close()); err != nil {
 				return err
 			}
@@ -78,6 +78,15 @@ Without --profile, each profile takes the posts that its match section fits.`,
 	cmd.Flags().StringVar(&source, "source", "file", "source of records that name none")
 	cmd.Flags().StringVar(&rejects, "rejects", "", "file for refused records (default NAME.rejects.ndjson here)")
 	return cmd
+}
+
+// progress turns what is done into what was done since.
+func progress(bar *live.Progress) func(done int64) {
+	last := int64(0)
+	return func(done int64) {
+		bar.Add(done - last)
+		last = done
+	}
 }
 
 func writeImport(w io.Writer, rep app.ImportReport, rejects string) error {

@@ -93,7 +93,7 @@ func (a *App) openStores(ctx context.Context, cfg config.Config) error {
 // openHistory opens the folder of Parquet parts. Only `weft query` puts DuckDB
 // on top of it: building and reading parts needs none.
 func (a *App) openHistory(ctx context.Context, cfg config.Config) error {
-	dir, err := historyPath(cfg)
+	dir, err := HistoryPath(cfg)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,8 @@ func (a *App) openHistory(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
-func historyPath(cfg config.Config) (string, error) {
+// HistoryPath returns the folder that history.url names.
+func HistoryPath(cfg config.Config) (string, error) {
 	dir, ok := strings.CutPrefix(cfg.History.URL, "duckdb:")
 	if !ok {
 		return "", fmt.Errorf("app: history.url %q: only duckdb:FOLDER is built in", cfg.History.URL)

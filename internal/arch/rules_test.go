@@ -37,9 +37,12 @@ func layers() []layer {
 			"weft/models", "weft/profile", "weft/tasks", "weft/queue", "weft/source", "weft/analysis", "weft/labeling",
 			"weft/storage", "weft/api", "weft/internal",
 		}},
-		// A command is flags and words around internal/app. It may name the types
-		// of the domain, and cmd/weft puts DuckDB on top.
-		{"weft/cmd/", []string{"weft/internal", "weft/models", "weft/profile", "weft/queue/monitor", "weft/api", "weft/storage/duckdb"}},
+		// A command is flags and words around internal/app. It may read files and
+		// profiles without opening a store, and cmd/weft puts DuckDB on top.
+		{"weft/cmd/", []string{
+			"weft/models", "weft/profile", "weft/source", "weft/analysis", "weft/queue/monitor", "weft/storage/duckdb", "weft/api",
+			"weft/internal",
+		}},
 	}
 }
 

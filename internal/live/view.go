@@ -51,6 +51,7 @@ type View struct {
 	bars    *mpb.Progress // nil without a terminal
 	bar     *mpb.Bar
 	refresh chan any
+	done    chan struct{} // closed with the view
 
 	mu      sync.Mutex
 	title   string
@@ -71,7 +72,7 @@ func NewView(w io.Writer, title string) *View {
 
 // newView draws with mpb if it is told where.
 func newView(w io.Writer, title string, options ...mpb.ContainerOption) *View {
-	v := &View{w: w, title: title, written: -plainEvery}
+	v := &View{w: w, title: title, written: -plainEvery, done: make(chan struct{})}
 	if len(options) == 0 {
 		return v
 	}
@@ -111,7 +112,10 @@ func (v *View) Update(s Snapshot) {
 	}
 	v.mu.Unlock()
 	if v.bars != nil {
-		v.refresh <- nil
+		select {
+		case v.refresh <- nil:
+		case <-v.done:
+		}
 	}
 }
 
@@ -131,6 +135,7 @@ func (v *View) Close() {
 		v.bar.Abort(false)
 		v.bars.Wait()
 	}
+	close(v.done)
 }
 
 // plain writes the snapshot as one line, for logs.
@@ -252,17 +257,13 @@ func stacked(s StepSnapshot, most int64, room int) string {
 		reset + strings.Repeat("▒", queued) + dim + strings.Repeat("·", room-done-active-queued) + reset
 }
 
-// cells is n on the scale of most; a few are never shown as none, nor nearly
-// all as all.
+// cells is n on the scale of most, rounded down: nearly all is not shown as all,
+// but a few are not shown as none either.
 func cells(n, most int64, room int) int {
 	if n <= 0 || most <= 0 {
 		return 0
 	}
-	c := max(1, int(n*int64(room)/most))
-	if n < most {
-		c = min(c, room-1)
-	}
-	return min(c, room)
+	return min(room, max(1, int(n*int64(room)/most)))
 }
 
 // cut shortens a line of plain text to a width.

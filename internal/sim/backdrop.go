@@ -120,14 +120,13 @@ func (p *painter) wood(rng *rand.Rand) surface {
 		ring := p.cloud.smooth(u*0.022+off, v*0.35+off)
 		line := p.cloud.smooth(u*0.05+off, v*1.7+3*ring+off)
 		s := 1 + 0.15*line + 0.08*ring
-		if in < 2 || end < 2 {
-			s -= 0.45
-		} else if in < 4 {
-			s += 0.08
-		}
+		s -= 0.5 * max(gap(in, 1.6), gap(end, 1.2))
 		return planks[(k*3+board*2)%5], s
 	}
 }
+
+// gap is 1 within a gap of some width and falls to 0 over two pixels beside it.
+func gap(at, wide float32) float32 { return min(1, max(0, (wide+2-at)/2)) }
 
 func (p *painter) sheet(rng *rand.Rand) surface {
 	r := newRamp(p.away(rng, lab{93, 0, 2}, lab{86, 1, 8}, lab{78, -2, -8}, lab{60, 0, -4}, lab{38, 1, -8}), 1)
@@ -151,7 +150,8 @@ func (p *painter) tiles(rng *rand.Rand) surface {
 	return func(u, v float32) (*ramp, float32) {
 		iu, iv := int(u/size), int(v/size)
 		du, dv := u-float32(iu)*size, v-float32(iv)*size
-		if du < 4 || dv < 4 {
+		joint := max(gap(du, 3.5), gap(dv, 3.5))
+		if joint > 0.6 {
 			return grout, 1 + 0.1*p.weave.at(int(u), int(v))
 		}
 		s := 1 + 0.06*p.cloud.smooth(u*0.2+float32(iu*31), v*0.2+float32(iv*17))
@@ -160,7 +160,7 @@ func (p *painter) tiles(rng *rand.Rand) surface {
 		} else if du > size-3 || dv > size-3 {
 			s -= 0.1
 		}
-		return kinds[(iu*7+iv*5)&3], s
+		return kinds[(iu*7+iv*5)&3], s - 0.25*joint
 	}
 }
 

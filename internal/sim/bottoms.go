@@ -89,18 +89,18 @@ func hat(rng *rand.Rand) figure {
 			[]part{stitch("M -1.05 0.34 C -0.9 0.55 -0.5 0.61 0 0.61 C 0.5 0.61 0.9 0.55 1.05 0.34")},
 		),
 		creases: creasesOf([6]float64{0, -0.7, 0.02, 0, 0.13, 0.3}, [6]float64{0.3, -0.72, 0.38, 0, 0.1, 0.16}, [6]float64{0.6, 0.2, 1, 0.4, 0.1, 0.12}),
-		split:   0.1, upright: true,
+		split:   0.1, upright: true, smaller: 0.06,
 	}
 }
 
 func shoe(rng *rand.Rand) figure {
-	upper := trace("M -0.98 -0.42 C -0.85 -0.5 -0.6 -0.52 -0.42 -0.44 C -0.3 -0.38 -0.22 -0.3 -0.12 -0.22 C 0.1 -0.06 0.4 0.06 0.72 0.12 C 0.98 0.17 1.08 0.28 1.08 0.42 L -1 0.42 C -1.06 0.1 -1.06 -0.2 -0.98 -0.42")
+	upper := trace("M -0.98 -0.36 C -0.88 -0.4 -0.74 -0.3 -0.58 -0.34 C -0.5 -0.38 -0.46 -0.42 -0.42 -0.44 C -0.3 -0.38 -0.22 -0.3 -0.12 -0.22 C 0.1 -0.06 0.4 0.06 0.72 0.12 C 0.98 0.17 1.08 0.28 1.08 0.42 L -1 0.42 C -1.06 0.1 -1.06 -0.2 -0.98 -0.36")
 	parts := concat(
-		[]part{{outline: trace("M -0.95 -0.41 C -0.85 -0.53 -0.6 -0.56 -0.4 -0.45 C -0.6 -0.38 -0.8 -0.36 -0.95 -0.41"), ink: lining}},
+		[]part{{outline: trace("M -0.96 -0.35 C -0.85 -0.46 -0.6 -0.5 -0.42 -0.44 C -0.5 -0.3 -0.7 -0.22 -0.96 -0.35"), ink: lining}},
 		[]part{{outline: trace("M -0.42 -0.45 C -0.38 -0.56 -0.3 -0.58 -0.22 -0.52 C -0.1 -0.4 0.1 -0.2 0.3 -0.05 L 0.2 0.1 C 0 0 -0.25 -0.2 -0.42 -0.45"), ink: accent, tone: -0.15, puff: 0.5}},
 		[]part{{outline: upper, puff: 1, drop: 0.2}},
 		[]part{{outline: trace("M 0.62 0.42 C 0.58 0.28 0.62 0.16 0.72 0.12 C 0.98 0.17 1.08 0.28 1.08 0.42"), ink: accent, tone: 0.06, puff: 0.7, drop: 0.2}},
-		[]part{{outline: trace("M -1.03 0.1 C -1.06 -0.2 -1.03 -0.3 -0.98 -0.42 C -0.9 -0.46 -0.85 -0.47 -0.78 -0.48 C -0.74 -0.2 -0.72 0.1 -0.6 0.42 L -1 0.42"), ink: accent, tone: -0.06, puff: 0.5, drop: 0.2}},
+		[]part{{outline: trace("M -1.03 0.1 C -1.06 -0.2 -1.03 -0.3 -0.98 -0.36 C -0.92 -0.38 -0.86 -0.37 -0.8 -0.34 C -0.76 -0.15 -0.72 0.1 -0.6 0.42 L -1 0.42"), ink: accent, tone: -0.06, puff: 0.5, drop: 0.2}},
 		[]part{{outline: trace("M -1.04 0.38 C -0.4 0.42 0.5 0.42 1.1 0.38 C 1.14 0.48 1.12 0.58 1.05 0.62 C 0.5 0.66 -0.4 0.66 -1 0.62 C -1.06 0.56 -1.07 0.46 -1.04 0.38"), ink: rubber, puff: 0.7, drop: 0.35}},
 		[]part{seam("M -1.05 0.52 C -0.4 0.55 0.5 0.55 1.11 0.51"), stitch("M 0.6 0.38 C 0.55 0.25 0.6 0.14 0.68 0.1")},
 	)
@@ -109,13 +109,16 @@ func shoe(rng *rand.Rand) figure {
 	}
 	for i := range 5 { // laces
 		t := float64(i) / 4
-		a, b := pt{-0.3 + 0.46*t, -0.42 + 0.4*t}, pt{-0.36 + 0.46*t, -0.24 + 0.38*t}
-		parts = append(parts, part{outline: path{line(a, b)}, ink: rubber, width: 0.04, drop: 0.4, tone: -0.05})
+		x, y := -0.3+0.5*t, -0.42+0.4*t
+		a, b, c := pt{x, y}, pt{x + 0.02, y + 0.1}, pt{x - 0.07, y + 0.17}
+		parts = append(parts,
+			part{outline: path{{a, b, b, c}}, ink: rubber, width: 0.042, drop: 0.4, tone: -0.04},
+			part{outline: ellipse(c, 0.02, 0.02), ink: button, tone: -0.1})
 	}
 	return figure{
 		parts:   parts,
 		creases: []crease{{pt{0.2, 0.02}, pt{0.35, 0.36}, 0.07, 0.2}, {pt{0.35, 0.08}, pt{0.5, 0.36}, 0.06, 0.18}, {pt{-0.6, -0.4}, pt{-0.4, 0.3}, 0.14, 0.16}},
-		split:   0.12, upright: true,
+		split:   0.12, upright: true, smaller: 0.1,
 	}
 }
 

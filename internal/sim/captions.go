@@ -11,18 +11,18 @@ import (
 
 // write fills in who posted p and the caption, and adds to the truth what the
 // caption tells.
-func (p *Post) write(who person, g Garment, material string, rng *rand.Rand) {
-	p.writeWith(lexicon(who.language), who, g, material, rng)
+func (p *Post) write(who person, g Garment, rng *rand.Rand) {
+	p.writeWith(lexicon(who.language), who, g, rng)
 }
 
-func (p *Post) writeWith(l words, who person, g Garment, material string, rng *rand.Rand) {
+func (p *Post) writeWith(l words, who person, g Garment, rng *rand.Rand) {
 	p.Record.Author, p.Record.Language = who.Author, who.language
 	p.Record.Likes = int64(math.Exp(0.5*math.Log(float64(who.Followers)+1) + 1 + rng.NormFloat64()))
 	p.Record.Comments = p.Record.Likes / int64(8+rng.IntN(40))
 	for _, pic := range p.Pictures {
 		p.Record.Images = append(p.Record.Images, pic.Name)
 	}
-	c := caption{lang: l, g: g, material: material, city: who.Location.City, rng: rng}
+	c := caption{lang: l, g: g, city: who.Location.City, rng: rng}
 	p.Record.Text = c.text()
 	p.Record.Hashtags = c.tags
 	for name, value := range c.told {
@@ -32,13 +32,12 @@ func (p *Post) writeWith(l words, who person, g Garment, material string, rng *r
 
 // caption writes one caption.
 type caption struct {
-	lang     words
-	g        Garment
-	material string
-	city     string
-	rng      *rand.Rand
-	told     map[string]string
-	tags     []string
+	lang words
+	g    Garment
+	city string
+	rng  *rand.Rand
+	told map[string]string
+	tags []string
 }
 
 func (c *caption) pick(list []string) string { return list[c.rng.IntN(len(list))] }
@@ -88,14 +87,14 @@ func (c *caption) fillIn(sentence string) string {
 	if all := l.garments[c.g.Kind]; len(all) > 0 {
 		n = all[c.rng.IntN(len(all))]
 	}
-	if c.material == "denim" && c.g.Kind == "pants" && l.jeans.word != "" && strings.Contains(sentence, "{garment}") {
+	if termOf(c.g) == "jeans" {
 		n = l.jeans
-		c.told[AttrMaterial] = "denim"
+		c.slot(sentence, "{garment}", AttrMaterial, "denim", "") // the word tells it
 	}
 	r := strings.NewReplacer(
 		"{garment}", n.word, "{this}", l.this[n.form], "{my}", l.my[n.form],
 		"{color}", l.color(c.g.Color, n.form), "{price}", fmt.Sprint(15+5*c.rng.IntN(60)),
-		"{city}", c.where(), "{brand}", c.brand(sentence), "{material}", c.slot(sentence, "{material}", AttrMaterial, c.material, l.materials[c.material]),
+		"{city}", c.where(), "{brand}", c.brand(sentence), "{material}", c.slot(sentence, "{material}", AttrMaterial, c.g.Material, l.materials[c.g.Material]),
 	)
 	return capital(strings.TrimSpace(r.Replace(sentence)))
 }
@@ -120,7 +119,7 @@ func (c *caption) brand(sentence string) string {
 	if c.lang.code == "zh" && b.zh != "" && c.rng.IntN(3) > 0 {
 		name = b.zh
 	}
-	return c.slot(sentence, "{brand}", AttrBrand, b.value, name)
+	return c.slot(sentence, "{brand}", AttrBrand, b.name, name)
 }
 
 func (c *caption) where() string {

@@ -33,6 +33,7 @@ type figure struct {
 	creases []crease
 	split   float64 // where a two-tone garment changes colour, along y
 	upright bool    // it stands or hangs: no turning by much
+	smaller float64 // than a garment of the usual size, by this share
 }
 
 // figureOf returns the shape of a kind of garment; kinds that are not drawn are bags.

@@ -11,8 +11,8 @@ import (
 )
 
 // FromFolder makes up to n posts from the photos below dir, evenly from all of
-// its sub-folders. A sub-folder named like a class of garments gives the truth
-// and the caption's words; photos elsewhere get captions that tell nothing.
+// its sub-folders. A sub-folder named like a class of garments gives the category
+// and the caption's word; photos elsewhere get captions that tell nothing.
 func FromFolder(dir string, seed uint64, n int, now time.Time) ([]Post, error) {
 	photos, err := photosBelow(dir)
 	if err != nil {
@@ -30,7 +30,10 @@ func FromFolder(dir string, seed uint64, n int, now time.Time) ([]Post, error) {
 		p.Pictures = []Picture{{
 			Name: "images/" + p.Record.ID + strings.ToLower(filepath.Ext(photo)), Garment: g, From: photo,
 		}}
-		p.Truth = truthOf(g)
+		p.Truth = map[string][]string{}
+		if kind != "" {
+			p.Truth[AttrCategory] = []string{categoryOf(kind)}
+		}
 		p.writeAround(people[rng.IntN(len(people))], g, rng)
 		posts = append(posts, p)
 	}
@@ -47,7 +50,7 @@ func (p *Post) writeAround(who person, g Garment, rng *rand.Rand) {
 	if g.Kind == "" {
 		l.sentences = l.vague
 	}
-	p.writeWith(l, who, g, "", rng)
+	p.writeWith(l, who, g, rng)
 }
 
 // without keeps the sentences that tell nothing but the garment.
@@ -117,6 +120,6 @@ func kindOf(folder string) string {
 		}
 	}
 	return map[string]string{
-		"tshirt": "t-shirt", "tee": "t-shirt", "trousers": "pants", "dresses": "dress", "sneakers": "shoes", "handbag": "bag",
+		"tshirt": "t-shirt", "longsleeve": "longsleeve", "long-sleeve": "longsleeve", "outwear": "coat", "outerwear": "coat", "tee": "t-shirt", "trousers": "pants", "dresses": "dress", "sneakers": "shoes", "handbag": "bag",
 	}[name]
 }

@@ -40,9 +40,9 @@ type Labeler struct {
 	Name      string // "simulated-1" if empty; two labelers with different names err independently
 }
 
-// Answer answers item as of the moment it was opened, so that nothing depends
-// on the clock; set At to the real time where it matters. The same labeler
-// always says the same to the same item.
+// Answer answers item. The same labeler always says the same to the same item,
+// and the answer's At is when the item was opened, so that nothing depends on
+// the clock; a caller for whom the time matters sets it.
 func (l Labeler) Answer(item models.Item) models.Answer {
 	name := l.Name
 	if name == "" {

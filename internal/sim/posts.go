@@ -9,6 +9,7 @@ import (
 
 // Names of the attributes whose truth is known.
 const (
+	AttrCategory = "category" // the coarse class of the garment
 	AttrGarment  = "garment"
 	AttrColor    = "color"
 	AttrBrand    = "brand"
@@ -18,14 +19,14 @@ const (
 
 // Attributes returns those names in the order they are shown.
 func Attributes() []string {
-	return []string{AttrGarment, AttrColor, AttrBrand, AttrMaterial, AttrStyle}
+	return []string{AttrCategory, AttrGarment, AttrColor, AttrBrand, AttrMaterial, AttrStyle}
 }
 
 // Post is a made-up post with what is true of it.
 type Post struct {
 	Record  Record `json:"record"`
 	Profile string `json:"profile"`
-	// Truth holds the garment and its colours, which the picture shows, and
+	// Truth holds category, garment and colours, which the picture shows, and
 	// brand, material and style where the caption tells them.
 	Truth    map[string][]string `json:"truth"`
 	Broken   string              `json:"broken,omitempty"` // why no image of the post can be used; empty if one can
@@ -90,7 +91,6 @@ func Posts(seed uint64, n int, now time.Time) []Post {
 		back := time.Duration(rng.Float64() * float64(60*24*time.Hour))
 		p.Record.CreatedAt = now.UTC().Add(-back).Truncate(time.Second)
 		g := garment(rng)
-		material := g.Material
 		if i%16 == int(seed%16) {
 			kinds := Breakages()
 			p.Broken = kinds[i/16%len(kinds)]
@@ -105,7 +105,7 @@ func Posts(seed uint64, n int, now time.Time) []Post {
 		}
 		p.Truth = truthOf(g)
 		who := people[rng.IntN(len(people))]
-		p.write(who, g, material, rng)
+		p.write(who, g, rng)
 		posts = append(posts, p)
 	}
 	return posts
@@ -145,18 +145,35 @@ func (p *Post) picture(k int, g Garment, rng *rand.Rand) Picture {
 	}
 }
 
+// truthOf is what the picture shows.
 func truthOf(g Garment) map[string][]string {
-	t := map[string][]string{}
-	if g.Kind != "" {
-		t[AttrGarment] = []string{g.Kind}
-	}
-	if g.Color != "" {
-		t[AttrColor] = []string{g.Color}
-	}
+	t := map[string][]string{AttrCategory: {categoryOf(g.Kind)}, AttrGarment: {termOf(g)}, AttrColor: {g.Color}}
 	if g.Second != "" && g.Second != g.Color {
 		t[AttrColor] = append(t[AttrColor], g.Second)
 	}
 	return t
+}
+
+// categoryOf returns the coarse class that a kind belongs to.
+func categoryOf(kind string) string {
+	if kind == "coat" {
+		return "outwear"
+	}
+	return kind
+}
+
+// termOf returns the finer word for what is drawn.
+func termOf(g Garment) string {
+	switch {
+	case g.Kind == "shoes":
+		return "sneakers"
+	case g.Kind == "bag":
+		return "handbag"
+	case g.Kind == "pants" && g.Material == "denim":
+		return "jeans"
+	default:
+		return g.Kind
+	}
 }
 
 // garment picks what a photo shows. Two colours and busy backgrounds are what

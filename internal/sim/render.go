@@ -100,7 +100,7 @@ func (p *painter) place(rng *rand.Rand) {
 	if p.fig.upright {
 		turn *= 0.5
 	}
-	p.scale = width * (0.41 + 0.04*rng.Float64())
+	p.scale = width * (0.41 + 0.04*rng.Float64()) * (1 - p.fig.smaller)
 	p.sin, p.cos = math.Sincos(turn)
 	p.mid = pt{width/2 + 14*(2*rng.Float64()-1), height/2 + 18*(2*rng.Float64()-1)}
 	for i := range p.bend {

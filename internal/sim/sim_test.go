@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
 	"weft/analysis/taxonomy"
@@ -48,10 +49,6 @@ func TestPhotosAreTheSameForASeed(t *testing.T) {
 
 func TestPostsAreAsPromised(t *testing.T) {
 	posts := Posts(1, 300, now())
-	colors, err := taxonomy.LoadColors()
-	if err != nil {
-		t.Fatal(err)
-	}
 	broken, languages, profiles, cities := 0, map[string]int{}, map[string]int{}, map[string]int{}
 	told, silent, several, reposts := map[string]int{}, 0, 0, map[string]int{}
 	for _, p := range posts {
@@ -68,18 +65,14 @@ func TestPostsAreAsPromised(t *testing.T) {
 		if strings.ContainsAny(r.Text, "{}") || r.Text == "" {
 			t.Errorf("%s: text %q", r.ID, r.Text)
 		}
-		for _, c := range p.Truth[AttrColor] {
-			if !slices.Contains(colors.Names(), c) {
-				t.Errorf("%s: color %q is not in the taxonomy", r.ID, c)
-			}
-		}
-		if len(p.Truth[AttrGarment]) != 1 || !slices.Contains(Kinds(), p.Truth[AttrGarment][0]) || len(p.Truth[AttrColor]) == 0 {
+		if len(p.Truth[AttrCategory]) != 1 || len(p.Truth[AttrGarment]) != 1 || len(p.Truth[AttrColor]) == 0 {
 			t.Errorf("%s: truth %v", r.ID, p.Truth)
 		}
 		for name := range p.Truth {
 			told[name]++
 		}
-		if !slices.ContainsFunc(lexicon(r.Language).garments[p.Truth[AttrGarment][0]], func(n noun) bool {
+		l := lexicon(r.Language)
+		if !slices.ContainsFunc(append(l.garments[p.Pictures[0].Garment.Kind], l.jeans), func(n noun) bool {
 			return strings.Contains(strings.ToLower(r.Text), strings.ToLower(n.word))
 		}) {
 			silent++
@@ -101,6 +94,41 @@ func TestPostsAreAsPromised(t *testing.T) {
 		if !ok {
 			t.Errorf("%s: broken %d, languages %v, profiles %v, %d cities, told %v, silent %d, several %d, first images %d",
 				name, broken, languages, profiles, len(cities), told, silent, several, len(reposts))
+		}
+	}
+}
+
+// TestTruthUsesTheVocabularies holds every value of the truth to the taxonomy
+// of colours and the lexicons of captions, or nothing could ever match.
+func TestTruthUsesTheVocabularies(t *testing.T) {
+	colors, err := taxonomy.LoadColors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string][]string{AttrColor: colors.Names()}
+	for attribute, file := range map[string]string{AttrGarment: "garments", AttrBrand: "brands", AttrMaterial: "materials", AttrStyle: "styles"} {
+		data, err := os.ReadFile(filepath.Join("..", "..", "analysis", "text", "lexicons", "v1", file+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lexicon struct {
+			Terms []struct{ Value, Category string }
+		}
+		if err := yaml.Unmarshal(data, &lexicon); err != nil {
+			t.Fatal(err)
+		}
+		for _, term := range lexicon.Terms {
+			values[attribute] = append(values[attribute], term.Value)
+			values[AttrCategory] = append(values[AttrCategory], term.Category)
+		}
+	}
+	for _, p := range Posts(2, 1000, now()) {
+		for attribute, truth := range p.Truth {
+			for _, v := range truth {
+				if v == "" || !slices.Contains(values[attribute], v) {
+					t.Errorf("%s: %s %q is in no vocabulary", p.Record.ID, attribute, v)
+				}
+			}
 		}
 	}
 }
@@ -290,8 +318,8 @@ func TestFromFolder(t *testing.T) {
 	}
 	got := map[string]int{}
 	for _, p := range posts {
-		got[strings.Join(p.Truth[AttrGarment], "")]++
-		if p.Truth[AttrBrand] != nil || p.Truth[AttrColor] != nil || strings.ContainsAny(p.Record.Text, "{}") {
+		got[strings.Join(p.Truth[AttrCategory], "")]++
+		if p.Truth[AttrBrand] != nil || p.Truth[AttrColor] != nil || p.Truth[AttrMaterial] != nil || strings.ContainsAny(p.Record.Text, "{}") {
 			t.Errorf("%s: truth %v, text %q", p.Record.ID, p.Truth, p.Record.Text)
 		}
 	}
@@ -316,4 +344,16 @@ func must(b []byte, err error) []byte {
 		panic(err)
 	}
 	return b
+}
+
+func BenchmarkJPEG(b *testing.B) {
+	for i := 0; b.Loop(); i++ {
+		g := Garment{
+			Kind: Kinds()[i%10], Color: "red", Second: "navy", Pattern: []string{"plain", "striped"}[i%2],
+			Backdrop: Backdrops()[i%6], Material: "wool",
+		}
+		if _, err := JPEG(g, uint64(i)); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -9,19 +9,19 @@ type noun struct{ word, form string }
 // words is what captions of one language are made of.
 type words struct {
 	code, space, stop, home string
-	garments          map[string][]noun
-	jeans             noun
-	this, my          map[string]string
-	colors            map[string]string
-	agree             func(color, form string) string
-	materials, styles map[string]string
-	cities            map[string]string
-	sentences         []string // tell the garment, more or less
-	vague             []string // don't
-	fabric            []string
-	negations         []string
-	noise             []string
-	hashtags          []string
+	garments                map[string][]noun
+	jeans                   noun
+	this, my                map[string]string
+	colors                  map[string]string
+	agree                   func(color, form string) string
+	materials, styles       map[string]string
+	cities                  map[string]string
+	sentences               []string // tell the garment, more or less
+	vague                   []string // don't
+	fabric                  []string
+	negations               []string
+	noise                   []string
+	hashtags                []string
 }
 
 func (w words) color(name, form string) string {
@@ -50,26 +50,30 @@ func lexicon(language string) words {
 // brand is a brand as the lexicon of captions knows it. Kinds are the garments
 // it is likely for; none means all.
 type brand struct {
-	value, name, zh string
-	kinds           []string
+	name, zh string
+	kinds    []string
 }
 
 func brands() []brand {
 	return []brand{
-		{"uniqlo", "Uniqlo", "优衣库", []string{"t-shirt", "shirt", "pants", "shorts", "skirt", "coat", "dress"}},
-		{"zara", "Zara", "", nil},
-		{"h&m", "H&M", "", nil},
-		{"nike", "Nike", "耐克", []string{"shoes", "t-shirt", "shorts", "hat"}},
-		{"adidas", "Adidas", "阿迪达斯", []string{"shoes", "t-shirt", "shorts", "hat", "bag"}},
-		{"levis", "Levi's", "李维斯", []string{"pants", "shirt", "shorts", "skirt"}},
-		{"gucci", "Gucci", "古驰", []string{"bag", "shoes", "hat", "dress", "coat"}},
-		{"prada", "Prada", "普拉达", []string{"bag", "shoes", "hat", "skirt"}},
-		{"chanel", "Chanel", "香奈儿", []string{"bag", "dress", "skirt", "coat"}},
-		{"burberry", "Burberry", "博柏利", []string{"coat", "bag", "shirt"}},
-		{"lacoste", "Lacoste", "", []string{"t-shirt", "shirt", "shoes", "hat"}},
-		{"hermes", "Hermès", "爱马仕", []string{"bag"}},
-		{"louis vuitton", "Louis Vuitton", "路易威登", []string{"bag", "shoes"}},
-		{"converse", "Converse", "匡威", []string{"shoes"}},
+		{"Uniqlo", "优衣库", []string{"t-shirt", "shirt", "pants", "shorts", "skirt", "coat", "dress"}},
+		{"Muji", "无印良品", []string{"t-shirt", "shirt", "pants", "coat", "dress"}},
+		{"Zara", "", nil},
+		{"H&M", "", nil},
+		{"Nike", "耐克", []string{"shoes", "t-shirt", "shorts", "hat"}},
+		{"Adidas", "阿迪达斯", []string{"shoes", "t-shirt", "shorts", "hat"}},
+		{"New Balance", "新百伦", []string{"shoes"}},
+		{"Li-Ning", "李宁", []string{"shoes", "t-shirt", "shorts"}},
+		{"Converse", "匡威", []string{"shoes"}},
+		{"Levi's", "李维斯", []string{"pants", "shirt", "shorts", "skirt"}},
+		{"Lacoste", "", []string{"t-shirt", "shirt", "shoes", "hat"}},
+		{"Gucci", "古驰", []string{"bag", "shoes", "hat", "dress", "coat"}},
+		{"Prada", "普拉达", []string{"bag", "shoes", "hat", "skirt"}},
+		{"Chanel", "香奈儿", []string{"bag", "dress", "skirt", "coat"}},
+		{"Burberry", "博柏利", []string{"coat", "bag", "shirt"}},
+		{"Max Mara", "", []string{"coat", "skirt", "dress"}},
+		{"Hermès", "爱马仕", []string{"bag"}},
+		{"Louis Vuitton", "路易威登", []string{"bag", "shoes"}},
 	}
 }
 
@@ -82,10 +86,10 @@ func english() words {
 	return words{
 		code: "en", space: " ", stop: ".", home: "town",
 		garments: map[string][]noun{
-			"t-shirt": {{"t-shirt", "s"}, {"tee", "s"}}, "shirt": {{"shirt", "s"}, {"shirt", "s"}},
+			"t-shirt": {{"t-shirt", "s"}, {"tee", "s"}}, "shirt": {{"shirt", "s"}, {"button-down", "s"}},
 			"dress": {{"dress", "s"}}, "pants": {{"trousers", "p"}, {"pants", "p"}}, "shorts": {{"shorts", "p"}},
-			"skirt": {{"skirt", "s"}}, "coat": {{"coat", "s"}, {"coat", "s"}}, "hat": {{"hat", "s"}},
-			"shoes": {{"sneakers", "p"}, {"shoes", "p"}}, "bag": {{"bag", "s"}, {"handbag", "s"}},
+			"skirt": {{"skirt", "s"}}, "coat": {{"coat", "s"}, {"overcoat", "s"}}, "hat": {{"hat", "s"}},
+			"shoes": {{"sneakers", "p"}, {"trainers", "p"}}, "bag": {{"handbag", "s"}, {"tote bag", "s"}}, "longsleeve": {{"long sleeve tee", "s"}},
 		},
 		jeans: noun{"jeans", "p"},
 		this:  map[string]string{"s": "this", "p": "these"}, my: map[string]string{"s": "my", "p": "my"},
@@ -98,7 +102,7 @@ func english() words {
 		sentences: []string{
 			"Finally wearing {this} {color} {garment} from {brand}", "Obsessed with {this} {garment}. {brand} does it again",
 			"{this} {color} {material} {garment} 😮‍💨 {city} weather finally allows it", "New in: {color} {garment}, {price}€ at {brand}!!",
-			"Thrifted {this} {garment} for {price} bucks, can you believe", "Sunday in {city}, {my} {color} {garment} and nothing planned",
+			"Found {this} {garment} at the flea market for {price} bucks, can you believe", "Sunday in {city}, {my} {color} {garment} and nothing planned",
 			"can't stop wearing {this} {garment}", "Fit check: {brand} {garment}, coffee in hand", "Selling {this} {material} {garment}, worn twice, DM me",
 			"{color} {garment} szn is here", "ootd w/ {my} favourite {garment}… {material}, so comfy",
 		},
@@ -108,7 +112,7 @@ func english() words {
 		},
 		negations: []string{"No {color} {garment} today.", "Not a {garment} person at all.", "I'd never wear {color}, sorry."},
 		noise:     []string{"@stylefeed pls notice me", "(gifted)", "link in bio 👉 https://example.com/x?id=42", "Day 14 of #100daysofoutfits", "use code SAVE10 for 10% off"},
-		hashtags:  []string{"ootd", "fitcheck", "whatiwore", "fashion", "style", "instafashion", "slowfashion", "thrifted"},
+		hashtags:  []string{"ootd", "fitcheck", "whatiwore", "fashion", "style", "instafashion", "outfitinspo", "wardrobe"},
 	}
 }
 
@@ -118,7 +122,7 @@ func french() words {
 		garments: map[string][]noun{
 			"t-shirt": {{"t-shirt", "m"}, {"tee-shirt", "m"}}, "shirt": {{"chemise", "f"}}, "dress": {{"robe", "f"}},
 			"pants": {{"pantalon", "m"}}, "shorts": {{"short", "m"}}, "skirt": {{"jupe", "f"}}, "coat": {{"manteau", "m"}},
-			"hat": {{"chapeau", "m"}}, "shoes": {{"baskets", "fp"}, {"chaussures", "fp"}}, "bag": {{"sac", "m"}, {"sac à main", "m"}},
+			"hat": {{"chapeau", "m"}}, "shoes": {{"baskets", "fp"}}, "bag": {{"sac à main", "m"}}, "longsleeve": {{"t-shirt à manches longues", "m"}},
 		},
 		jeans: noun{"jean", "m"},
 		this:  map[string]string{"m": "ce", "f": "cette", "mp": "ces", "fp": "ces"},
@@ -130,7 +134,7 @@ func french() words {
 		},
 		agree:     agreeFrench,
 		materials: map[string]string{"cotton": "coton", "linen": "lin", "silk": "soie", "denim": "denim", "wool": "laine", "leather": "cuir"},
-		styles:    map[string]string{"minimalist": "minimaliste", "formal": "chic"},
+		styles:    map[string]string{"minimalist": "minimaliste", "bohemian": "bohème"},
 		sentences: []string{
 			"Folle de {this} {garment} {color} {brand}", "{this} {garment} {color}, trouvé(e) à {city} pour {price} €",
 			"Enfin reçu {my} {garment} {brand} !!", "Ma tenue du jour : {garment} {color} en {material}", "Balade à {city} avec {my} {garment} {color}",
@@ -141,7 +145,7 @@ func french() words {
 		fabric:    []string{"100 % {material}.", "Et c'est du {material} !", "Tout en {material}."},
 		negations: []string{"Pas de {garment} aujourd'hui.", "Surtout pas de {color} !", "Sans {garment} cette fois."},
 		noise:     []string{"(collaboration commerciale)", "merci @modeuse.du.75 ❤️", "code PROMO15", "J-3 avant les soldes", "https://example.com/fr"},
-		hashtags:  []string{"ootdfr", "mode", "tenuedujour", "lookdujour", "secondemain", "vinted", "modefemme", "ootd"},
+		hashtags:  []string{"ootdfr", "mode", "tenuedujour", "lookdujour", "dressing", "vinted", "modefemme", "ootd"},
 	}
 }
 

@@ -8,7 +8,7 @@ func chinese() words {
 		garments: map[string][]noun{
 			"t-shirt": {{"T恤", "s"}}, "shirt": {{"衬衫", "s"}}, "dress": {{"连衣裙", "s"}}, "pants": {{"裤子", "s"}, {"长裤", "s"}},
 			"shorts": {{"短裤", "s"}}, "skirt": {{"半身裙", "s"}, {"短裙", "s"}}, "coat": {{"大衣", "s"}}, "hat": {{"帽子", "s"}},
-			"shoes": {{"运动鞋", "s"}, {"鞋子", "s"}}, "bag": {{"包包", "s"}, {"手提包", "s"}},
+			"shoes": {{"运动鞋", "s"}, {"球鞋", "s"}}, "bag": {{"手提包", "s"}, {"托特包", "s"}}, "longsleeve": {{"长袖", "s"}},
 		},
 		jeans: noun{"牛仔裤", "s"},
 		this:  map[string]string{"s": "这件"}, my: map[string]string{"s": "我的"},
@@ -17,7 +17,7 @@ func chinese() words {
 			"olive": "军绿色", "yellow": "黄色", "orange": "橙色", "red": "红色", "burgundy": "酒红色", "pink": "粉色", "purple": "紫色",
 			"brown": "棕色", "beige": "米色",
 		},
-		materials: map[string]string{"cotton": "纯棉", "linen": "亚麻", "silk": "真丝", "denim": "牛仔", "wool": "羊毛", "leather": "真皮"},
+		materials: map[string]string{"cotton": "纯棉", "linen": "亚麻", "silk": "真丝", "denim": "牛仔布", "wool": "羊毛", "leather": "真皮"},
 		styles:    map[string]string{"vintage": "复古", "minimalist": "极简", "casual": "休闲", "streetwear": "街头"},
 		cities: map[string]string{
 			"Shanghai": "上海", "Beijing": "北京", "Guangzhou": "广州", "Chengdu": "成都", "Hangzhou": "杭州", "Taipei": "台北",
@@ -31,7 +31,7 @@ func chinese() words {
 		fabric:    []string{"是{material}的哦。", "{material}面料很舒服～"},
 		negations: []string{"不要{garment}！", "不是{color}哦。", "今天没穿{garment}。"},
 		noise:     []string{"（非广）", "链接放评论区了👇", "@穿搭小助手", "蹲一个链接", "yyds"},
-		hashtags:  []string{"穿搭", "每日穿搭", "ootd", "种草", "好物分享", "小众", "显瘦穿搭", "通勤"},
+		hashtags:  []string{"穿搭", "每日穿搭", "ootd", "种草", "好物分享", "小众", "显瘦穿搭", "出街"},
 	}
 }
 
@@ -41,10 +41,11 @@ func spanish() words {
 		garments: map[string][]noun{
 			"t-shirt": {{"camiseta", "f"}}, "shirt": {{"camisa", "f"}}, "dress": {{"vestido", "m"}}, "pants": {{"pantalón", "m"}},
 			"shorts": {{"pantalones cortos", "mp"}}, "skirt": {{"falda", "f"}}, "coat": {{"abrigo", "m"}}, "hat": {{"sombrero", "m"}},
-			"shoes": {{"zapatillas", "fp"}}, "bag": {{"bolso", "m"}},
+			"shoes": {{"zapatillas", "fp"}}, "bag": {{"bolso", "m"}}, "longsleeve": {{"camiseta de manga larga", "f"}},
 		},
-		this: map[string]string{"m": "este", "f": "esta", "mp": "estos", "fp": "estas"},
-		my:   map[string]string{"m": "mi", "f": "mi", "mp": "mis", "fp": "mis"},
+		jeans: noun{"vaqueros", "mp"},
+		this:  map[string]string{"m": "este", "f": "esta", "mp": "estos", "fp": "estas"},
+		my:    map[string]string{"m": "mi", "f": "mi", "mp": "mis", "fp": "mis"},
 		colors: map[string]string{
 			"black": "negro", "white": "blanco", "grey": "gris", "navy": "azul marino", "blue": "azul", "light-blue": "celeste",
 			"green": "verde", "olive": "verde oliva", "yellow": "amarillo", "orange": "naranja", "red": "rojo", "burgundy": "burdeos",
@@ -70,7 +71,7 @@ func spanish() words {
 		fabric:    []string{"100% {material}."},
 		negations: []string{"Nada de {garment} hoy.", "Nunca de color {color}."},
 		noise:     []string{"(publi)", "link en la bio", "gracias @amiga"},
-		hashtags:  []string{"outfit", "moda", "lookdeldia", "ootd", "segundamano"},
+		hashtags:  []string{"outfit", "moda", "lookdeldia", "ootd", "estilo"},
 	}
 }
 
@@ -80,9 +81,10 @@ func japanese() words {
 		garments: map[string][]noun{
 			"t-shirt": {{"Tシャツ", "s"}}, "shirt": {{"シャツ", "s"}}, "dress": {{"ワンピース", "s"}}, "pants": {{"パンツ", "s"}},
 			"shorts": {{"ショートパンツ", "s"}}, "skirt": {{"スカート", "s"}}, "coat": {{"コート", "s"}}, "hat": {{"帽子", "s"}},
-			"shoes": {{"スニーカー", "s"}}, "bag": {{"バッグ", "s"}},
+			"shoes": {{"スニーカー", "s"}}, "bag": {{"バッグ", "s"}}, "longsleeve": {{"ロンT", "s"}},
 		},
-		this: map[string]string{"s": "この"}, my: map[string]string{"s": "お気に入りの"},
+		jeans: noun{"ジーンズ", "s"},
+		this:  map[string]string{"s": "この"}, my: map[string]string{"s": "お気に入りの"},
 		colors: map[string]string{
 			"black": "黒", "white": "白", "grey": "グレー", "navy": "ネイビー", "blue": "青", "light-blue": "水色", "green": "緑",
 			"olive": "カーキ", "yellow": "黄色", "orange": "オレンジ", "red": "赤", "burgundy": "ボルドー", "pink": "ピンク", "purple": "紫",
@@ -97,6 +99,6 @@ func japanese() words {
 		fabric:    []string{"{material}100%です。"},
 		negations: []string{"{garment}は着ません。", "{color}じゃないよ。"},
 		noise:     []string{"（PR）", "プロフのリンクから🔗"},
-		hashtags:  []string{"今日のコーデ", "ootd", "コーデ", "古着", "大人カジュアル"},
+		hashtags:  []string{"今日のコーデ", "ootd", "コーデ", "ファッション", "大人コーデ"},
 	}
 }

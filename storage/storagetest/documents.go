@@ -1,6 +1,3 @@
-// Package storagetest holds one behaviour suite for each port. Every adapter of
-// a port runs the same suite, so what passes here may be relied on whichever
-// store is configured. Times in it are whole milliseconds, which every store keeps.
 package storagetest
 
 import (
@@ -75,7 +72,8 @@ type behaviour struct {
 	test func(t *testing.T, s Store)
 }
 
-// Documents runs the suite; open returns a new, empty store and closes it when
+// Documents runs the suite of the document store; times in it are whole
+// milliseconds, which every store keeps. open returns a new, empty store and closes it when
 // the test ends.
 func Documents(t *testing.T, open func(t *testing.T) Store) {
 	groups := []struct {

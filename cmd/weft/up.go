@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"weft/internal/app"
+	"weft/internal/cli"
+)
+
+func upCommand(env *cli.Env) *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run everything until Ctrl-C",
+		Long: `Run everything in one process until Ctrl-C or SIGTERM: all queues, housekeeping,
+and the queues' user interface. All data lies in the data folder; after a crash,
+start it again and it goes on where it was.`,
+		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true})
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			if listen == "" {
+				listen = a.Config.Monitor.Listen
+			}
+			return up(cmd.Context(), env, a, listen)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "address of the user interface (default monitor.listen)")
+	return cmd
+}
+
+// up works and serves until ctx ends, and then drains; if draining takes
+// longer than it may, the process ends regardless.
+func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
+	users, password, err := a.Operator(ctx)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	h, err := a.Monitor(users)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(a.Config.Drain+10*time.Second, func() { os.Exit(cli.ExitUnavailable) })
+	})
+	g.Go(func() error { return a.Work(ctx) })
+	g.Go(func() error {
+		return app.ServeMonitor(ctx, listen, h, func(url string) {
+			fmt.Fprintf(env.Stderr, "queues and journeys: %s\n", url)
+			if password != "" {
+				fmt.Fprintf(env.Stderr, "log in as operator with %s (shown this once)\n", password)
+			}
+		})
+	})
+	return g.Wait()
+}

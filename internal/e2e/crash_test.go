@@ -1,0 +1,296 @@
+package e2e
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"weft/internal/crashpoint"
+	"weft/models"
+)
+
+// settle is how long a crash may take to heal: a dead worker's lease of 30 s,
+// and the machine's own slowness with many rigs at once.
+const settle = 4 * time.Minute
+
+// TestCrashPoints kills a worker at each named gap between two durable writes,
+// starts it again, and holds the laws against what the stores hold in the end.
+func TestCrashPoints(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes: leases are 30 s")
+	}
+	for _, point := range crashpoint.All() {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			retention := "8760h"
+			if point == crashpoint.PurgeUnsearched {
+				retention = "1s"
+			}
+			r := newRig(t, 40, retention)
+			armed := child{Crash: point, Nth: 3, Import: r.importFile(), Label: true, Flaky: true}
+			if point == crashpoint.AdmitStored || strings.HasPrefix(point, "part.") {
+				armed.Nth = 1
+			}
+			_, ended := r.start(armed)
+			r.provoke(point, ended)
+			select {
+			case <-ended:
+			case <-time.After(settle):
+				t.Fatalf("the worker never came to %s", point)
+			}
+			armed.Crash = ""
+			r.start(armed)
+			if point == crashpoint.PurgeUnsearched {
+				r.wait("all posts to be purged", settle, r.purged)
+				r.checkPurged()
+				return
+			}
+			r.wait("everything to settle", settle, r.settled)
+			r.check(0)
+		})
+	}
+}
+
+// provoke brings about what a point needs, beyond ordinary work.
+func (r *rig) provoke(point string, ended <-chan struct{}) {
+	switch point {
+	case crashpoint.EpochBumped, crashpoint.ReconcileMoved:
+		r.whenAdmitted()
+		r.flush()
+	case crashpoint.ReconcileEnqueued:
+		r.loseTasks(ended)
+	}
+}
+
+func (r *rig) whenAdmitted() {
+	r.t.Helper()
+	r.wait("posts to be admitted", time.Minute, func() (bool, string) {
+		n, err := r.app.Documents.Admitted(r.ctx)
+		return err == nil && n >= int64(r.posts), "not all admitted"
+	})
+}
+
+func (r *rig) flush() {
+	r.t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: r.redis.Addr})
+	defer rdb.Close()
+	if err := rdb.FlushAll(r.ctx).Err(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// loseTasks deletes tasks but not the epoch, as an eviction would, until the
+// reconciler has had enough of them to put back.
+func (r *rig) loseTasks(ended <-chan struct{}) {
+	r.t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: r.redis.Addr})
+	defer rdb.Close()
+	for {
+		keys, err := rdb.Keys(r.ctx, "asynq:{*}:*").Result()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, k := range keys {
+			if strings.Contains(k, ":t:") || strings.HasSuffix(k, ":pending") {
+				rdb.Del(r.ctx, k)
+			}
+		}
+		select {
+		case <-ended:
+			return
+		case <-r.ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (r *rig) purged() (bool, string) {
+	runs, err := r.app.Documents.Runs(r.ctx, models.RunFilter{Limit: 1000})
+	if err != nil {
+		return false, err.Error()
+	}
+	stubs, err := r.app.Documents.Stubs(r.ctx, "", 1000)
+	if err != nil {
+		return false, err.Error()
+	}
+	states := map[models.State]int{}
+	for _, run := range runs {
+		states[run.State]++
+	}
+	_, state := r.settled()
+	return len(runs) == 0 && len(stubs) == r.posts, "runs " + toJSON(r.t, states) + state
+}
+
+// checkPurged: what left the document store is in history, and not in search.
+func (r *rig) checkPurged() {
+	r.t.Helper()
+	rows := r.rows()
+	stubs, err := r.app.Documents.Stubs(r.ctx, "", 1000)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range stubs {
+		if rows[s.Post].Rev != s.Rev {
+			r.t.Errorf("%s: stub has rev %d, history %d", s.Post, s.Rev, rows[s.Post].Rev)
+		}
+	}
+	answer, err := r.app.Search.Search(r.ctx, models.SearchQuery{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if answer.Total != 0 {
+		r.t.Errorf("search still has %d of the purged posts", answer.Total)
+	}
+}
+
+// TestRandomCrashes lets three workers carry 2,000 posts while they are killed
+// at random, Redis is flushed, killed and restarted, and search is away.
+func TestRandomCrashes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes: leases are 30 s")
+	}
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
+	r := newRig(t, 2000, "8760h")
+	away := filepath.Join(r.dir, "search-is-away")
+	worker := child{Label: true, Flaky: true, Outage: away}
+	first := worker
+	first.Import = r.importFile()
+	r.start(first)
+	r.start(worker)
+	for round := range 12 {
+		pause(r.ctx, time.Duration(500+rng.IntN(1500))*time.Millisecond)
+		switch round {
+		case 3:
+			r.flush()
+		case 5:
+			r.restartRedis()
+		case 7:
+			if err := os.WriteFile(away, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		case 10:
+			if err := os.Remove(away); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			r.killOne(rng)
+			next := worker
+			if n, _ := r.app.Documents.Admitted(r.ctx); n < int64(r.posts) {
+				next.Import = r.importFile()
+			}
+			r.start(next)
+		}
+	}
+	last := worker
+	last.Import = r.importFile()
+	r.start(last)
+	r.wait("everything to settle", settle, r.settled)
+	r.check(0)
+}
+
+func (r *rig) killOne(rng *rand.Rand) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := rng.IntN(len(r.alive) + 1)
+	for cmd := range r.alive {
+		if n--; n <= 0 {
+			_ = cmd.Process.Signal(syscall.SIGKILL)
+			return
+		}
+	}
+}
+
+func (r *rig) restartRedis() {
+	r.t.Helper()
+	if err := r.redis.Kill(); err != nil {
+		r.t.Fatal(err)
+	}
+	pause(r.ctx, time.Second)
+	if err := r.redis.Restart(context.WithoutCancel(r.ctx)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestOutageFailsNoRun: while search is away for longer than all attempts
+// would take, runs wait, and none fails or spends an attempt.
+func TestOutageFailsNoRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a real outage")
+	}
+	t.Parallel()
+	r := newRig(t, 60, "8760h")
+	away := filepath.Join(r.dir, "search-is-away")
+	if err := os.WriteFile(away, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start(child{Import: r.importFile(), Label: true, Outage: away})
+	r.wait("runs to wait at index", settle, func() (bool, string) {
+		runs, err := r.app.Documents.Runs(r.ctx, models.RunFilter{Step: models.Index, State: models.Queued, Limit: 1000})
+		if err != nil {
+			return false, err.Error()
+		}
+		waited := 0
+		for _, run := range runs {
+			if run.Waits >= 2 {
+				waited++
+			}
+			if run.Attempts > 0 {
+				t.Fatalf("%s spent %d attempts on an outage", &run, run.Attempts)
+			}
+		}
+		return len(runs) > 40 && waited > 0, toJSON(t, len(runs))
+	})
+	if err := os.Remove(away); err != nil {
+		t.Fatal(err)
+	}
+	r.wait("everything to settle", settle, r.settled)
+	r.check(0)
+}
+
+// TestPoison: a post that kills its worker ends as poison after three deaths,
+// and the others get through.
+func TestPoison(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes: leases are 30 s")
+	}
+	t.Parallel()
+	r := newRig(t, 30, "8760h")
+	body, err := os.ReadFile(r.importFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = []byte(strings.Replace(string(body), "a red dress, number 7\"", "poison\"", 1))
+	if err := os.WriteFile(r.importFile(), body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	worker := child{Import: r.importFile(), Label: true, Poison: true}
+	for death := 1; death <= 3; death++ {
+		_, ended := r.start(worker)
+		select {
+		case <-ended:
+		case <-time.After(settle):
+			t.Fatalf("the worker did not die for the %d. time", death)
+		}
+	}
+	r.start(worker)
+	r.wait("everything to settle", settle, r.settled)
+	r.check(1)
+	_, run, err := r.app.Documents.Load(r.ctx, "crash.p7", "crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.State != models.Failed || !strings.Contains(run.Reason, "poison: 3 workers died") {
+		t.Errorf("poisonous post: %s: %s", &run, run.Reason)
+	}
+}

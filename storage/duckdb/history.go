@@ -1,0 +1,214 @@
+// Package duckdb answers SQL over the history: the Parquet files in a folder,
+// as the part builder lays them, without a server and without loading anything.
+//
+// There are two views: history has every row ever archived, posts the newest of
+// each post and profile. What is asked may come from anybody, so the database is
+// locked in: it reads below its folder and nowhere else, takes only queries, and
+// never reaches for the network, extensions included.
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"weft/models"
+)
+
+// History answers queries over one folder. Safe for concurrent use. Files that
+// are added are seen by the next query.
+type History struct {
+	db  *sql.DB
+	dir string
+
+	mu     sync.Mutex
+	filled bool // the view reads files, because some were there
+}
+
+// Open opens the history in dir, making the folder if it is not there.
+func Open(ctx context.Context, dir string) (*History, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, models.Faultf(models.Unavailable, "duckdb: %w", err)
+	}
+	if strings.ContainsAny(dir, "*?[]{}") {
+		return nil, models.Faultf(models.Permanent, "duckdb: folder %q: its path must not contain any of * ? [ ] { }", dir)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, models.Faultf(models.Unavailable, "duckdb: %w", err)
+	}
+	c, err := duckdb.NewConnector("?autoinstall_known_extensions=false&autoload_known_extensions=false", nil)
+	if err != nil {
+		return nil, models.Faultf(models.Unavailable, "duckdb: open: %w", err)
+	}
+	h := &History{db: sql.OpenDB(c), dir: dir}
+	if err := h.prepare(ctx); err != nil {
+		return nil, models.Faultf(models.Unavailable, "duckdb: open %s: %w", dir, errors.Join(err, h.db.Close()))
+	}
+	return h, nil
+}
+
+// Close frees the database. The files stay.
+func (h *History) Close() error { return h.db.Close() }
+
+// prepare makes the typed empty table and the views, then locks the door. What
+// is locked can't be unlocked again, not even by us.
+func (h *History) prepare(ctx context.Context) error {
+	for _, extension := range []string{"parquet", "json"} {
+		var loaded bool
+		if err := h.db.QueryRowContext(ctx, `SELECT loaded FROM duckdb_extensions() WHERE extension_name = ?`, extension).Scan(&loaded); err != nil || !loaded {
+			return errors.Join(fmt.Errorf("this build of DuckDB has no %s", extension), err)
+		}
+	}
+	for _, statement := range []string{
+		columns,
+		h.view(false),
+		newest,
+		"SET allowed_directories = [" + quote(h.dir+string(filepath.Separator)) + "]",
+		"SET temp_directory = ''",
+		"SET enable_external_access = false",
+		"SET lock_configuration = true",
+	} {
+		if _, err := h.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%.60s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// columns is the history without a row: it gives an empty folder its columns,
+// and old files the columns that came later.
+const columns = `CREATE TABLE empty_history(
+	post VARCHAR, profile VARCHAR, generation INTEGER, rev BIGINT, source VARCHAR,
+	created_at TIMESTAMPTZ, archived_at TIMESTAMPTZ, native_id VARCHAR, url VARCHAR,
+	author_id VARCHAR, author_handle VARCHAR, author_country VARCHAR, author_region VARCHAR, author_city VARCHAR,
+	language VARCHAR, text VARCHAR, hashtags VARCHAR[], likes BIGINT, comments BIGINT, shares BIGINT,
+	unchecked BOOLEAN, profile_version VARCHAR,
+	attributes STRUCT("name" VARCHAR, "value" VARCHAR, confidence DOUBLE, evidence VARCHAR, model VARCHAR, "version" VARCHAR, image VARCHAR, share DOUBLE)[],
+	images STRUCT(sha256 VARCHAR, phash VARCHAR, rendition VARCHAR, width INTEGER, height INTEGER)[],
+	labels STRUCT(attribute VARCHAR, taxonomy VARCHAR, "values" VARCHAR[], "by" VARCHAR[], "at" TIMESTAMPTZ, item VARCHAR, sample BOOLEAN)[],
+	body JSON, dt DATE)`
+
+// newest picks of each post and profile the row that counts.
+const newest = `CREATE VIEW posts AS SELECT * FROM history
+	QUALIFY row_number() OVER (PARTITION BY post, profile ORDER BY generation DESC, rev DESC) = 1`
+
+// view defines history. DuckDB refuses a pattern that matches no file, so an
+// empty folder needs a view of its own.
+func (h *History) view(filled bool) string {
+	const head = "CREATE OR REPLACE VIEW history AS SELECT * FROM empty_history"
+	if !filled {
+		return head
+	}
+	return head + " UNION ALL BY NAME SELECT * FROM read_parquet(" + quote(filepath.Join(h.dir, "**", "*.parquet")) +
+		", hive_partitioning = true, hive_types = {'dt': DATE, 'source': VARCHAR}, union_by_name = true)"
+}
+
+// refresh changes the view when the first file has come or the last one has gone.
+func (h *History) refresh(ctx context.Context) error {
+	filled := false
+	err := filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, ".parquet") {
+			filled = true
+			return fs.SkipAll
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if filled == h.filled {
+		return nil
+	}
+	if _, err := h.db.ExecContext(ctx, h.view(filled)); err != nil {
+		return err
+	}
+	h.filled = filled
+	return nil
+}
+
+// Query answers one query, a SELECT over the views history and posts, with its
+// column names and rows. Values are nil, bool, int64, float64, string, []byte,
+// time.Time, []any or map[string]any. A query that DuckDB refuses is a permanent fault.
+func (h *History) Query(ctx context.Context, query string, args ...any) (names []string, rows [][]any, err error) {
+	if err := h.refresh(ctx); err != nil {
+		return nil, nil, models.Faultf(models.Unavailable, "duckdb: look into %s: %w", h.dir, err)
+	}
+	conn, err := h.db.Conn(ctx)
+	if err != nil {
+		return nil, nil, models.Faultf(models.Unavailable, "duckdb: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := onlySelect(ctx, conn, query); err != nil {
+		return nil, nil, fault(ctx, err)
+	}
+	found, err := conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, nil, fault(ctx, err)
+	}
+	defer func() { err = errors.Join(err, found.Close()) }()
+	if names, err = found.Columns(); err != nil {
+		return nil, nil, fault(ctx, err)
+	}
+	for found.Next() {
+		row, err := scan(found, len(names))
+		if err != nil {
+			return nil, nil, fault(ctx, err)
+		}
+		rows = append(rows, row)
+	}
+	if err := found.Err(); err != nil {
+		return nil, nil, fault(ctx, err)
+	}
+	return names, rows, nil
+}
+
+// onlySelect refuses whatever is not one query: COPY, for one, could write
+// below the folder.
+func onlySelect(ctx context.Context, conn *sql.Conn, query string) error {
+	return conn.Raw(func(c any) (err error) {
+		p, ok := c.(driver.ConnPrepareContext)
+		if !ok {
+			return fmt.Errorf("connection %T cannot prepare", c)
+		}
+		st, err := p.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, st.Close()) }()
+		typed, ok := st.(interface {
+			StatementType() (duckdb.StmtType, error)
+		})
+		if !ok {
+			return fmt.Errorf("statement %T has no type", st)
+		}
+		kind, err := typed.StatementType()
+		if err != nil {
+			return err
+		}
+		if kind != duckdb.STATEMENT_TYPE_SELECT && kind != duckdb.STATEMENT_TYPE_EXPLAIN {
+			return errors.New("only one SELECT is allowed")
+		}
+		return nil
+	})
+}
+
+func fault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return models.Faultf(models.Unavailable, "duckdb: query: %w", err)
+	}
+	return models.Faultf(models.Permanent, "duckdb: query: %w", err)
+}
+
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
