@@ -18,7 +18,8 @@ build: ## the commands, into bin/
 	go build -trimpath -o bin/ ./cmd/...
 
 demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
-	bin/weft demo --data "$$(mktemp -d)" $(if $(DATA),--photos '$(DATA)') $(ARGS)
+	rm -rf weft-data/demo
+	bin/weft demo --data weft-data/demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
 
 up: build ## everything in one process, on data that stays, in ./weft-data
 	bin/weft up --data weft-data --listen 127.0.0.1:8080

@@ -71,8 +71,12 @@ func (c catalog) CheckModel(name string, params map[string]any) (models.ModelRef
 // givingCatalog also knows which model finds what.
 type givingCatalog struct{ catalog }
 
-func (givingCatalog) Gives(model string) []string {
-	return map[string][]string{"color": {"color", "color_family"}, "caption": {"garment", "brand"}, "color-regions": {"color"}}[model]
+func (givingCatalog) AttributesOf(refs []models.ModelRef) []string {
+	var out []string
+	for _, r := range refs {
+		out = append(out, map[string][]string{"color": {"color", "color_family"}, "caption": {"garment", "brand"}}[r.Name]...)
+	}
+	return out
 }
 
 func parse(t testing.TB, body string) *profile.Profile {

@@ -16,9 +16,9 @@ import (
 //
 // A Catalog that also has a method
 //
-//	Gives(model string) []string
+//	AttributesOf(refs []models.ModelRef) []string
 //
-// (the attributes that one model finds) narrows the default of
+// (the attributes that these models find) narrows the default of
 // label.attributes to what the profile's own models find.
 type Catalog interface {
 	// Models returns the names of the models that may run at step.
@@ -182,7 +182,9 @@ func (r *reader) then(s *section) Then {
 // given returns the attributes that the profile's models find, or all where
 // the catalog can't tell.
 func (r *reader) given(p *Profile) []string {
-	c, ok := r.cat.(interface{ Gives(model string) []string })
+	c, ok := r.cat.(interface {
+		AttributesOf(refs []models.ModelRef) []string
+	})
 	if !ok {
 		return r.attributes
 	}
@@ -190,14 +192,10 @@ func (r *reader) given(p *Profile) []string {
 	if p.Heavy != nil {
 		refs = append(refs, p.Heavy.Models...)
 	}
-	var out []string
-	for _, ref := range refs {
-		out = append(out, c.Gives(ref.Name)...)
+	if out := sortedCopy(c.AttributesOf(refs)); len(out) > 0 {
+		return out
 	}
-	if len(out) == 0 {
-		return r.attributes
-	}
-	return sortedCopy(out)
+	return r.attributes
 }
 
 // when reads the condition of a section; nil where there is none.

@@ -147,7 +147,7 @@ func TestPositions(t *testing.T) {
 		"doubled quote":  {"name: p\nindex:\n  when: 'text contains \"it''s\" and ", `nonsense`, "'"},
 		"double quotes":  {"name: p\nindex:\n  when: \"has(\\\"color\\\") and ", `nonsense`, "\""},
 		"folded":         {"name: p\nindex:\n  when: >\n    has(\"color\")\n    and\n    ", `nonsense`, "\n"},
-		"block comment":  {"name: p\nindex:\n  when: > # nonsense?\n    images > 0 and ", `nonsense`, "\n"},
+		"block comment":  {"name: p\nindex:\n  when: > # no images\n    ", `nonsense`, " and images > 0\n"},
 		"literal":        {"name: p\nindex:\n  when: |\n    has(\"color\") and\n    has(", `"colr"`, ")\n"},
 		"over two lines": {"name: p\nindex:\n  when: 'has(\"color\")\n    and ", `nonsense`, "'"},
 		"value":          {"name: p\nlabel:\n  sample: ", `1.5`, "\n"},

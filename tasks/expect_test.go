@@ -1,6 +1,7 @@
 package tasks_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -168,6 +169,13 @@ func (w *world) expectPost(name string, want wantPost) {
 	if want.Rows != nil {
 		if got := w.rowsOf(id(name)); len(got) != *want.Rows {
 			w.t.Fatalf("post %s has %d rows, want %d: %v", name, len(got), *want.Rows, got)
+		}
+	}
+	if want.Raw != nil {
+		for _, key := range w.rowsOf(id(name)) {
+			if got := bytes.Contains(w.staged[key], []byte(`"from":"sim"`)); got != *want.Raw {
+				w.t.Fatalf("row %s keeps the source's response: %t, want %t", key, got, *want.Raw)
+			}
 		}
 	}
 	w.expectFound(name, want)
@@ -339,7 +347,7 @@ func (w *world) settles() {
 		}
 		for name, pub := range p.Published {
 			row := models.Row{Post: p.ID, Profile: name, Generation: pub.Generation, Rev: p.Rev}
-			if !w.staged[row.Key()] {
+			if _, there := w.staged[row.Key()]; !there {
 				w.t.Fatalf("history lacks %s; it has %v", row.Key(), w.rowsOf(p.ID))
 			}
 		}

@@ -162,6 +162,7 @@ type wantPost struct {
 	Labels    map[string][]string
 	Published map[string]int // profile: generation
 	Rows      *int           // keys that were ever staged for history
+	Raw       *bool          // whether its rows keep the source's own response
 	Images    []string       // states
 	Stub      bool           // only a stub is left
 	Deleted   bool

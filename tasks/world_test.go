@@ -52,9 +52,9 @@ type world struct {
 
 	faults     []*fault
 	between    map[models.Step][]event
-	stale      int             // loads that show an older run
-	staged     map[string]bool // row keys
-	admitted   int64           // generations that were asked for
+	stale      int               // loads that show an older run
+	staged     map[string][]byte // bodies of rows, by key
+	admitted   int64             // generations that were asked for
 	purged     bool
 	deaths     int
 	deliveries int
@@ -66,7 +66,7 @@ func newWorld(t reporter, dir string, s *scenario) *world {
 	w := &world{
 		t: t, ctx: context.Background(), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
 		queue: &memory{}, profiles: map[string]*profile.Profile{}, parsed: library{}, posts: s.Posts,
-		between: map[models.Step][]event{}, staged: map[string]bool{}, counted: map[string]int{},
+		between: map[models.Step][]event{}, staged: map[string][]byte{}, counted: map[string]int{},
 	}
 	w.queue.trip = func() error { return w.trip("queue", "") }
 	w.open(dir)
@@ -371,7 +371,7 @@ type rows struct{ w *world }
 
 func (s rows) Stage(ctx context.Context, rows []models.Row) error {
 	for i := range rows {
-		s.w.staged[rows[i].Key()] = true
+		s.w.staged[rows[i].Key()] = rows[i].Body
 	}
 	return s.w.docs.Stage(ctx, rows)
 }

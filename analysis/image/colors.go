@@ -55,15 +55,15 @@ func NewColors(t *taxonomy.Colors) *Colors {
 	return c
 }
 
-// Light looks at 64×64 pixels in k clusters: about a millisecond.
+// Light looks at a copy of 64 pixels' side in k clusters: 2 to 4 ms, most of
+// them for scaling down.
 func (c *Colors) Light(img image.Image, k int) []models.Attribute {
 	s := c.look(img, lightSide, 6, k)
 	return c.attributes(s, []band{s.whole()})
 }
 
 // Regions looks at every pixel of the rendition, allows a cluttered background
-// and tells up to regions parts from top to bottom, with a box each. It costs
-// some hundred times as much as Light.
+// and tells up to regions parts from top to bottom, with a box each: 60 to 90 ms.
 func (c *Colors) Regions(img image.Image, k, regions int) []models.Attribute {
 	s := c.look(img, RenditionSide, 8, k)
 	return c.attributes(s, s.split(regions))

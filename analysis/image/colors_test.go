@@ -204,7 +204,7 @@ func BenchmarkColors(b *testing.B) {
 
 func TestColorsOfDrawings(t *testing.T) {
 	c := newTestColors(t)
-	const perKind = 30
+	const perKind = 20
 	rng := rand.New(rand.NewPCG(7, 7))
 	var lightAll, heavyAll score
 	for _, kind := range []struct {

@@ -45,7 +45,7 @@ func readHeader(data []byte, lim Limits) (header, error) {
 	if len(data) == 0 {
 		return header{}, refuse("image is empty")
 	}
-	if len(data) > lim.Bytes {
+	if int64(len(data)) > lim.Bytes {
 		return header{}, refuse("image of %.1f MB is over the limit of %.0f MB", float64(len(data))/(1<<20), float64(lim.Bytes)/(1<<20))
 	}
 	f, err := sniff(data)

@@ -25,7 +25,7 @@ const (
 
 // Limits bound what Prepare takes. A zero field means its default.
 type Limits struct {
-	Bytes  int   // default 20 MB
+	Bytes  int64 // default 20 MB
 	Pixels int64 // default 50,000,000
 }
 
@@ -54,7 +54,6 @@ type Prepared struct {
 // only so many pixels are being decoded at one time. A pixel costs up to 16
 // bytes while its image is decoded (progressive JPEG), usually 3.
 type Preparer struct {
-	limits Limits
 	pixels int64
 	sem    *semaphore.Weighted
 }
@@ -63,13 +62,18 @@ type Preparer struct {
 // but always one image.
 func NewPreparer(maxPixels int64) *Preparer {
 	maxPixels = max(maxPixels, 1)
-	return &Preparer{limits: Limits{}.withDefaults(), pixels: maxPixels, sem: semaphore.NewWeighted(maxPixels)}
+	return &Preparer{pixels: maxPixels, sem: semaphore.NewWeighted(maxPixels)}
 }
 
 // Prepare is the function Prepare with default limits, after waiting for its
 // share of memory.
 func (p *Preparer) Prepare(ctx context.Context, data []byte) (Prepared, error) {
-	h, err := readHeader(data, p.limits)
+	return p.PrepareWithin(ctx, data, Limits{})
+}
+
+// PrepareWithin is Prepare with other limits than the default ones.
+func (p *Preparer) PrepareWithin(ctx context.Context, data []byte, lim Limits) (Prepared, error) {
+	h, err := readHeader(data, lim.withDefaults())
 	if err != nil {
 		return Prepared{}, err
 	}

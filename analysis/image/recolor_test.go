@@ -130,7 +130,7 @@ func TestConfidenceMeansSomething(t *testing.T) {
 	keys := slices.Sorted(maps.Keys(names))
 	rng := rand.New(rand.NewPCG(3, 9))
 	var light, heavy score
-	for _, photo := range photos(t, 90) {
+	for _, photo := range photos(t, 60) {
 		css := keys[rng.IntN(len(keys))]
 		img, ok := recolor(c, photo, colornames.Map[css])
 		if !ok {
@@ -173,7 +173,7 @@ func TestColorsOfPhotos(t *testing.T) {
 	c := newTestColors(t)
 	dominant := map[string]int{}
 	low := 0
-	for _, photo := range photos(t, 60) {
+	for _, photo := range photos(t, 30) {
 		found := c.Light(photo, 4)
 		if len(found) < 2 || len(found) > mostColors+1 {
 			t.Fatalf("%d attributes, want one to three colours and a family: %v", len(found), found)

@@ -60,6 +60,8 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 			fmt.Fprintf(env.Stderr, "queues and journeys: %s\n", url)
 			if password != "" {
 				fmt.Fprintf(env.Stderr, "log in as operator with %s (shown this once)\n", password)
+			} else {
+				fmt.Fprintf(env.Stderr, "log in with the password you were given\n")
 			}
 		})
 	})

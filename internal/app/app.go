@@ -177,7 +177,7 @@ type preparer struct {
 }
 
 func (p preparer) Prepare(ctx context.Context, original []byte) (tasks.Prepared, error) {
-	got, err := p.p.Prepare(ctx, original)
+	got, err := p.p.PrepareWithin(ctx, original, p.limits)
 	if err != nil {
 		return tasks.Prepared{}, err
 	}

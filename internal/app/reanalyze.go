@@ -304,7 +304,7 @@ func (a *App) fromHistory(ctx context.Context, stubs []models.Stub) (map[string]
 			named[r.Part] = true
 		}
 	}
-	all, err := a.Documents.Parts(ctx, models.PartVerified, 0)
+	all, err := a.Documents.Parts(ctx, models.PartVerified, allParts)
 	if err != nil {
 		return nil, fmt.Errorf("reanalyze: parts: %w", err)
 	}

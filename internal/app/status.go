@@ -10,6 +10,9 @@ import (
 	"weft/queue"
 )
 
+// allParts is more than there will ever be: a part is a file of a day and source.
+const allParts = 1 << 30
+
 // Status is where everything stands.
 type Status struct {
 	Admitted int64                    `json:"admitted"`
@@ -33,7 +36,7 @@ func (a *App) Status(ctx context.Context) (Status, error) {
 	for _, c := range s.Counts {
 		s.States[c.State] += c.N
 	}
-	parts, err := a.Documents.Parts(ctx, "", 0)
+	parts, err := a.Documents.Parts(ctx, "", allParts)
 	if err != nil {
 		return s, fmt.Errorf("status: %w", err)
 	}

@@ -33,7 +33,9 @@ type Documents interface {
 	queue.Memory
 	labeling.Items
 	labeling.Posts
-	history.Documents
+	history.Staging
+	history.Mover
+	history.Posts
 	ProfileStore
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
@@ -41,6 +43,8 @@ type Documents interface {
 	Admitted(ctx context.Context) (int64, error)
 	Results(ctx context.Context, keys []string) (map[string]models.Result, error)
 	PutResults(ctx context.Context, results []models.Result) error
+	StagedCount(ctx context.Context) (int64, error)
+	Stub(ctx context.Context, id string) (models.Stub, error)
 	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 	PutCampaign(ctx context.Context, c models.Campaign) error

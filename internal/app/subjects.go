@@ -96,7 +96,7 @@ func FileSubjects(ctx context.Context, reg *analysis.Registry, path string, prof
 	defer store.Close()
 	a := &App{Registry: reg, Blobs: store}
 	engine := analysis.NewEngine(reg, store, forgetful{})
-	prep := image.NewPreparer(50_000_000)
+	prep := image.NewPreparer(100_000_000)
 	var s Subjects
 	spent, counted := map[models.Step]float64{}, map[models.Step]int{}
 	for item, err := range file.Read(path, file.Options{}) {

@@ -70,8 +70,8 @@ func (a *App) housekeeping() []job {
 	return []job{
 		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := rec.Pass(ctx); return err }},
 		{"project", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := projector.Pass(ctx); return err }},
-		{"parts", cfg.Archive.Interval, builder.Run},
-		{"purge", cfg.Archive.Interval, purger.Run},
+		{"parts", cfg.Archive.Interval, func(ctx context.Context) error { _, err := builder.Run(ctx); return err }},
+		{"purge", cfg.Archive.Interval, func(ctx context.Context) error { _, err := purger.Run(ctx); return err }},
 		{"blobs", time.Minute, a.sweepBlobs},
 	}
 }

@@ -186,7 +186,7 @@ func (w *watch) snapshot(counts []models.Count) (live.Snapshot, int64) {
 func untilVerified(ctx context.Context, a *app.App) error {
 	builder := a.Builder()
 	for {
-		err := builder.Run(ctx)
+		_, err := builder.Run(ctx)
 		if err != nil && !errors.Is(err, models.ErrConflict) {
 			return fmt.Errorf("demo: build parts: %w", err)
 		}

@@ -182,9 +182,12 @@ func (c child) search(s app.Search) app.Search {
 }
 
 type outage struct {
-	app.Search
+	real
 	file string
 }
+
+// real has another name than its method Search.
+type real interface{ app.Search }
 
 func (o outage) away() error {
 	if _, err := os.Stat(o.file); err == nil {
@@ -197,12 +200,12 @@ func (o outage) Put(ctx context.Context, doc models.SearchDoc) error {
 	if err := o.away(); err != nil {
 		return err
 	}
-	return o.Search.Put(ctx, doc)
+	return o.real.Put(ctx, doc)
 }
 
 func (o outage) Delete(ctx context.Context, id string, version int64) error {
 	if err := o.away(); err != nil {
 		return err
 	}
-	return o.Search.Delete(ctx, id, version)
+	return o.real.Delete(ctx, id, version)
 }

@@ -10,7 +10,6 @@ package duckdb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -174,34 +173,24 @@ func (h *History) Query(ctx context.Context, query string, args ...any) (names [
 	return names, rows, nil
 }
 
-// onlySelect refuses whatever is not one query: COPY, for one, could write
-// below the folder.
+// onlySelect refuses whatever is not one SELECT: COPY, for one, could write below
+// the folder. DuckDB's own parser says what the text is. Asking the driver to
+// prepare it would not do: of several statements that runs all but the last.
 func onlySelect(ctx context.Context, conn *sql.Conn, query string) error {
-	return conn.Raw(func(c any) (err error) {
-		p, ok := c.(driver.ConnPrepareContext)
-		if !ok {
-			return fmt.Errorf("connection %T cannot prepare", c)
-		}
-		st, err := p.PrepareContext(ctx, query)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, st.Close()) }()
-		typed, ok := st.(interface {
-			StatementType() (duckdb.StmtType, error)
-		})
-		if !ok {
-			return fmt.Errorf("statement %T has no type", st)
-		}
-		kind, err := typed.StatementType()
-		if err != nil {
-			return err
-		}
-		if kind != duckdb.STATEMENT_TYPE_SELECT && kind != duckdb.STATEMENT_TYPE_EXPLAIN {
-			return errors.New("only one SELECT is allowed")
-		}
-		return nil
-	})
+	var bad bool
+	var problem sql.NullString
+	var statements sql.NullInt64
+	err := conn.QueryRowContext(ctx, `SELECT (j ->> '$.error')::BOOLEAN, j ->> '$.error_message', json_array_length(j, '$.statements')
+		FROM (SELECT json_serialize_sql(?::VARCHAR) AS j)`, query).Scan(&bad, &problem, &statements)
+	switch {
+	case err != nil:
+		return err
+	case bad:
+		return errors.New(problem.String)
+	case statements.Int64 != 1:
+		return fmt.Errorf("%d statements; allowed: one SELECT", statements.Int64)
+	}
+	return nil
 }
 
 func fault(ctx context.Context, err error) error {

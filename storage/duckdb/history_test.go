@@ -76,8 +76,8 @@ func TestQueries(t *testing.T) {
 		`SELECT hashtags, likes, comments, unchecked FROM history WHERE post = 'tumblr.n00007'`: {
 			{[]any{"ootd", "奢侈品"}, int64(21), nil, false},
 		},
-		`SELECT body->>'$.post.text', body->>'$.run.profile' FROM posts WHERE post = 'tumblr.n00007'`: {{"silk dress № 7 奢侈品 <b>", "catalog"}},
-		`SELECT images[1].width, labels FROM posts WHERE post = 'tumblr.n00001'`:                      {{int64(640), []any{}}},
+		`SELECT body->>'$.post.text', body->>'$.run.profile' FROM posts WHERE post = 'tumblr.n00007'`:                  {{"silk dress № 7 奢侈品 <b>", "catalog"}},
+		`SELECT images[1].width, labels FROM posts WHERE post = 'tumblr.n00001'`:                                       {{int64(640), []any{}}},
 		`SELECT created_at = timezone('UTC', TIMESTAMP '2026-03-14 00:00:00') FROM posts WHERE post = 'tumblr.n00000'`: {{true}},
 	} {
 		if diff := cmp.Diff(want, query(t, h, q)); diff != "" {
@@ -143,7 +143,10 @@ func TestLockedIn(t *testing.T) {
 		`INSERT INTO empty_history(post) VALUES ('x')`,
 		`CREATE TABLE x(a INTEGER)`, `DROP VIEW posts`, `ATTACH '` + dir + `/x.db'`, `SET threads = 1`, `SET enable_external_access = true`,
 		`INSTALL httpfs`, `LOAD httpfs`, `PRAGMA database_list`, `CALL pragma_version()`, `EXPORT DATABASE '` + dir + `'`, `BEGIN`,
-		`SELECT 1; DROP VIEW posts`, `SELECT 1; SELECT 2`, ``, `nonsense`, `SELECT nothing FROM posts`, `EXPLAIN ANALYZE COPY (SELECT 1) TO '` + dir + `/x.parquet'`,
+		`SELECT 1; DROP VIEW posts`, `SELECT 1; SELECT 2`, `DROP VIEW posts; SELECT 1`, `COPY (SELECT 1) TO '` + dir + `/x.parquet'; SELECT 1`,
+		`EXPLAIN SELECT 1`, `WITH a AS (INSERT INTO empty_history(post) VALUES ('x') RETURNING post) SELECT * FROM a`,
+		`SELECT * FROM json_execute_serialized_sql('{}')`, `SELECT * FROM query('COPY (SELECT 1) TO ''` + dir + `/x.parquet''')`,
+		``, `nonsense`, `SELECT nothing FROM posts`, `EXPLAIN ANALYZE COPY (SELECT 1) TO '` + dir + `/x.parquet'`,
 	} {
 		_, rows, err := h.Query(t.Context(), q)
 		if err == nil || models.ClassOf(err) != models.Permanent {

@@ -312,3 +312,21 @@ func (s *session) among(post string, runs []models.Run) ([]models.Run, error) {
 	}
 	return out, nil
 }
+
+// Stubs pages through the stubs in the order of their posts' ids, after the cursor.
+func (d *Documents) Stubs(ctx context.Context, after string, max int) ([]models.Stub, error) {
+	var out []models.Stub
+	err := d.r.each(ctx, `SELECT doc FROM stubs WHERE post > ? ORDER BY post LIMIT ?`, []any{after, limit(max, 500)}, func(scan scanner) error {
+		var doc []byte
+		var stub models.Stub
+		if err := scan(&doc); err != nil {
+			return err
+		}
+		if err := decode(doc, &stub); err != nil {
+			return err
+		}
+		out = append(out, stub)
+		return nil
+	})
+	return out, fault("stubs", err)
+}

@@ -1,0 +1,554 @@
+package tasks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weft/models"
+	"weft/tasks"
+)
+
+// ledger is the books of one run, with errors on demand.
+type ledger struct {
+	post  models.Post
+	run   models.Run
+	gone  bool
+	moves []models.Move
+	spent models.Spent
+
+	onLoad, onMove, onSpent func(ctx context.Context) error
+}
+
+func (l *ledger) Load(ctx context.Context, _, _ string) (models.Post, models.Run, error) {
+	if l.onLoad != nil {
+		if err := l.onLoad(ctx); err != nil {
+			return models.Post{}, models.Run{}, err
+		}
+	}
+	if l.gone {
+		return models.Post{}, models.Run{}, fmt.Errorf("ledger: %w", models.ErrNotFound)
+	}
+	return l.post, l.run, nil
+}
+
+func (l *ledger) Move(ctx context.Context, m models.Move) error {
+	if l.onMove != nil {
+		if err := l.onMove(ctx); err != nil {
+			return err
+		}
+	}
+	switch {
+	case l.gone:
+		return fmt.Errorf("ledger: %w", models.ErrNotFound)
+	case l.run.Seq != m.From:
+		return fmt.Errorf("ledger: %w", models.ErrConflict)
+	}
+	m.Change.Apply(&l.post)
+	l.run = m.Run
+	l.moves = append(l.moves, m)
+	return nil
+}
+
+func (l *ledger) Spent(ctx context.Context, _ string, _ models.Step, _ string) (models.Spent, error) {
+	if l.onSpent != nil {
+		return models.Spent{}, l.onSpent(ctx)
+	}
+	return l.spent, nil
+}
+
+// scripted is a step that does what the test says.
+type scripted struct {
+	calls int
+	do    func(ctx context.Context, j tasks.Job) (tasks.Outcome, error)
+}
+
+func (s *scripted) Do(ctx context.Context, j tasks.Job) (tasks.Outcome, error) {
+	s.calls++
+	if s.do == nil {
+		return tasks.Advance("done"), nil
+	}
+	return s.do(ctx, j)
+}
+
+// tally counts what the recorder is told.
+type tally map[string]int
+
+func (c tally) Step(step, _, outcome string, _, _ float64) { c[step+" "+outcome]++ }
+
+// rig is a runner over a ledger.
+type rig struct {
+	books   *ledger
+	queue   *memory
+	step    *scripted
+	counted tally
+	now     time.Time
+	runner  *tasks.Runner
+}
+
+// newRig has one run, queued at step with seq 4.
+func newRig(t *testing.T, step models.Step, options ...func(*tasks.Options)) *rig {
+	t.Helper()
+	p, err := parse("catalog", "analyze-light: {models: [garment-s]}\nanalyze-heavy: {models: [garment-l], budget: {per_1000_posts: 9s}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{queue: &memory{}, step: &scripted{}, counted: tally{}, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	run := models.NewRun("sim.p1", "catalog", p.Version, models.Normal, r.now, time.Minute)
+	run.Seq, run.Step = 4, step
+	r.books = &ledger{post: models.Post{ID: "sim.p1", Source: "sim", Rev: 1}, run: run}
+	opt := tasks.Options{Now: func() time.Time { return r.now }, Recorder: r.counted}
+	for _, o := range options {
+		o(&opt)
+	}
+	r.runner = tasks.NewRunner(r.books, r.queue, library{p.Version: p}, tasks.Steps{step: r.step}, opt)
+	return r
+}
+
+// handle delivers the task that the run stands for, with another seq if one is given.
+func (r *rig) handle(t *testing.T, seq int64, retried int) error {
+	t.Helper()
+	task := r.books.run.Task()
+	task.Seq = seq
+	return r.runner.Handle(t.Context(), task, retried)
+}
+
+// quiet fails unless nothing was done, written, enqueued or counted.
+func (r *rig) quiet(t *testing.T) {
+	t.Helper()
+	if r.step.calls != 0 || len(r.books.moves) != 0 || len(r.queue.entries) != 0 || len(r.counted) != 0 {
+		t.Fatalf("step calls %d, moves %d, tasks %d, counted %v; want nothing", r.step.calls, len(r.books.moves), len(r.queue.entries), r.counted)
+	}
+}
+
+func wantClass(t *testing.T, err error, class models.Class) {
+	t.Helper()
+	if err == nil || models.ClassOf(err) != class {
+		t.Fatalf("error %v, want one that is %s", err, class)
+	}
+}
+
+func TestDeliveryPostGone(t *testing.T) {
+	r := newRig(t, models.Fetch)
+	r.books.gone = true
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.quiet(t)
+}
+
+func TestDeliveryPostTombstoned(t *testing.T) {
+	r := newRig(t, models.Fetch)
+	r.books.post.Tombstone = &models.Tombstone{By: "author"}
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.quiet(t)
+}
+
+func TestDeliveryRunParkedOrEnded(t *testing.T) {
+	for _, state := range models.States() {
+		if state == models.Queued {
+			continue
+		}
+		for _, seq := range []int64{3, 4, 5} {
+			r := newRig(t, models.Fetch)
+			r.books.run.State = state
+			if err := r.handle(t, seq, 0); err != nil {
+				t.Fatalf("%s, seq %d: %v", state, seq, err)
+			}
+			r.quiet(t)
+		}
+	}
+}
+
+func TestDeliveryRunAhead(t *testing.T) {
+	r := newRig(t, models.AnalyzeLight)
+	for want := range 2 { // the second time its task is there already
+		if err := r.handle(t, 3, 0); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.queue.entries) != 1 || r.queue.entries[0].task != r.books.run.Task() || r.queue.stale != want {
+			t.Fatalf("queue %+v, %d conflicts; want the run's current task once, %d conflicts", r.queue.entries, r.queue.stale, want)
+		}
+	}
+	if r.step.calls != 0 || len(r.books.moves) != 0 {
+		t.Fatalf("step calls %d, moves %d; want none", r.step.calls, len(r.books.moves))
+	}
+}
+
+func TestDeliveryRunBehind(t *testing.T) {
+	r := newRig(t, models.AnalyzeLight)
+	wantClass(t, r.handle(t, 5, 0), models.Unavailable)
+	r.quiet(t)
+}
+
+func TestDeliveryEqual(t *testing.T) {
+	r := newRig(t, models.Index)
+	r.step.do = func(_ context.Context, j tasks.Job) (tasks.Outcome, error) {
+		if j.Post.ID != "sim.p1" || j.Run.Seq != 4 || j.Profile.Name != "catalog" || !j.Now.Equal(r.now) {
+			return tasks.Outcome{}, fmt.Errorf("job %+v", j)
+		}
+		r.now = r.now.Add(3 * time.Second)
+		return tasks.Advance("indexed"), nil
+	}
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.books.moves) != 1 {
+		t.Fatalf("%d moves, want 1", len(r.books.moves))
+	}
+	m := r.books.moves[0]
+	if m.From != 4 || m.Run.Seq != 5 || m.Run.Step != models.Archive || m.Run.State != models.Queued || !m.Run.Due.Equal(r.now.Add(time.Minute)) {
+		t.Fatalf("moved to %s, due %s", &m.Run, m.Run.Due)
+	}
+	e := m.Entry
+	if e.Seq != 4 || e.Step != models.Index || e.Next != models.Archive || e.Duration != 3 || e.Reason != "indexed; archive: with the source's response" {
+		t.Fatalf("entry %+v", e)
+	}
+	if len(r.queue.entries) != 1 || r.queue.entries[0].task != (models.Task{Post: "sim.p1", Profile: "catalog", Step: models.Archive, Seq: 5}) {
+		t.Fatalf("queue %+v", r.queue.entries)
+	}
+	if len(r.counted) != 1 || r.counted["index advance"] != 1 {
+		t.Fatalf("counted %v", r.counted)
+	}
+}
+
+func TestDeliveryLostCompareAndSet(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		newer   func(l *ledger)
+		wantSeq int64 // of the task that is enqueued; 0: none
+	}{
+		{"the run moved on", func(l *ledger) { l.run = l.run.Advance(models.Index, "", l.run.MovedAt, time.Minute).Run }, 5},
+		{"the run was parked", func(l *ledger) { l.run = l.run.Park(time.Time{}, "", l.run.MovedAt).Run }, 0},
+		{"the run ended", func(l *ledger) { l.run = l.run.End(models.Dropped, "", l.run.MovedAt).Run }, 0},
+		{"the post is gone", func(l *ledger) { l.gone = true }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, models.AnalyzeLight)
+			r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+				c.newer(r.books)
+				return tasks.Advance("late"), nil
+			}
+			if err := r.handle(t, 4, 0); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.books.moves) != 0 || len(r.counted) != 0 {
+				t.Fatalf("moves %d, counted %v; want none", len(r.books.moves), r.counted)
+			}
+			var got int64
+			for _, e := range r.queue.entries {
+				got += e.task.Seq
+			}
+			if got != c.wantSeq {
+				t.Fatalf("enqueued %+v, want seq %d", r.queue.entries, c.wantSeq)
+			}
+		})
+	}
+}
+
+func TestDeliveryFailedEnqueue(t *testing.T) {
+	r := newRig(t, models.Index)
+	away := true
+	r.queue.trip = func() error {
+		if away {
+			return models.Faultf(models.Unavailable, "queue: away")
+		}
+		return nil
+	}
+	wantClass(t, r.handle(t, 4, 0), models.Unavailable)
+	if run := r.books.run; run.Seq != 5 || run.State != models.Queued || !run.Due.Equal(r.now.Add(time.Minute)) || run.Attempts != 0 {
+		t.Fatalf("run %s, due %s, %d attempts; the reconciler can't help it", &run, run.Due, run.Attempts)
+	}
+	wantClass(t, r.runner.Handle(t.Context(), models.Task{Post: "sim.p1", Profile: "catalog", Step: models.Index, Seq: 4}, 0), models.Unavailable)
+	away = false
+	if err := r.runner.Handle(t.Context(), models.Task{Post: "sim.p1", Profile: "catalog", Step: models.Index, Seq: 4}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if r.step.calls != 1 || len(r.queue.entries) != 1 || r.queue.entries[0].task.Seq != 5 {
+		t.Fatalf("%d calls, queue %+v", r.step.calls, r.queue.entries)
+	}
+	if r.counted["index advance"] != 1 || len(r.counted) != 1 {
+		t.Fatalf("counted %v, want the move once", r.counted)
+	}
+}
+
+func TestBooksUnavailable(t *testing.T) {
+	broken := func(context.Context) error { return errors.New("disk full") }
+	for _, c := range []struct {
+		name  string
+		spoil func(l *ledger)
+	}{
+		{"load", func(l *ledger) { l.onLoad = broken }},
+		{"move", func(l *ledger) { l.onMove = broken }},
+		{"load after a conflict", func(l *ledger) {
+			l.onMove = func(context.Context) error { l.onLoad = broken; return models.ErrConflict }
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, models.Index)
+			c.spoil(r.books)
+			wantClass(t, r.handle(t, 4, 0), models.Unavailable)
+			if len(r.counted) != 0 || r.books.run.Attempts != 0 || len(r.queue.entries) != 0 {
+				t.Fatalf("counted %v, attempts %d, tasks %d", r.counted, r.books.run.Attempts, len(r.queue.entries))
+			}
+		})
+	}
+}
+
+func TestBudgetUnavailable(t *testing.T) {
+	r := newRig(t, models.AnalyzeLight)
+	r.books.onSpent = func(context.Context) error { return errors.New("disk full") }
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	if r.step.calls != 0 || r.books.run.State != models.Queued || r.books.run.Waits != 1 || r.books.run.Attempts != 0 {
+		t.Fatalf("%d calls, %s, waits %d", r.step.calls, &r.books.run, r.books.run.Waits)
+	}
+}
+
+func TestBudgetIsRecorded(t *testing.T) {
+	r := newRig(t, models.AnalyzeLight)
+	r.books.spent = models.Spent{Posts: 7, Seconds: 2}
+	r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+		out := tasks.Advance("seen")
+		out.Cost = 0.5
+		return out, nil
+	}
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	m := r.books.moves[0]
+	want := models.Spend{Profile: "catalog", Step: models.AnalyzeHeavy, Day: "2026-03-02", Spent: models.Spent{Posts: 1}}
+	if m.Spend == nil || *m.Spend != want || m.Entry.Spent == nil || *m.Entry.Spent != r.books.spent || m.Run.Cost != 0.5 {
+		t.Fatalf("spend %+v, shown %+v, cost %v", m.Spend, m.Entry.Spent, m.Run.Cost)
+	}
+	heavy := newRig(t, models.AnalyzeHeavy)
+	heavy.step.do = r.step.do
+	if err := heavy.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	want.Spent = models.Spent{Seconds: 0.5}
+	if m := heavy.books.moves[0]; m.Spend == nil || *m.Spend != want {
+		t.Fatalf("spend %+v, want %+v", m.Spend, want)
+	}
+}
+
+func TestAttemptsAndDeaths(t *testing.T) {
+	for _, c := range []struct {
+		name                            string
+		attempts, tried, deaths, waits  int // as recorded
+		retried                         int // as asynq counts
+		fails                           bool
+		wantCalls, wantAttempts, wantTr int
+		wantState                       models.State
+	}{
+		{name: "first try", wantCalls: 1, wantState: models.Queued},
+		{name: "first failure", fails: true, wantCalls: 1, wantAttempts: 1, wantTr: 1, wantState: models.Queued},
+		{name: "recorded failures are no deaths", attempts: 4, tried: 4, retried: 4, wantCalls: 1, wantState: models.Queued},
+		{name: "fifth failure", attempts: 4, tried: 4, retried: 4, fails: true, wantCalls: 1, wantAttempts: 5, wantTr: 0, wantState: models.Failed},
+		{name: "two deaths", retried: 2, wantCalls: 1, wantState: models.Queued},
+		{name: "three deaths", retried: 3, wantState: models.Failed},
+		{name: "two deaths among failures", attempts: 2, tried: 2, retried: 4, wantCalls: 1, wantState: models.Queued},
+		{name: "three deaths among failures", attempts: 2, tried: 2, retried: 5, wantAttempts: 2, wantState: models.Failed},
+		{name: "deaths that the reconciler found", deaths: 2, retried: 1, wantState: models.Failed},
+		{name: "a recorded failure that asynq was not told of", attempts: 1, tried: 1, wantCalls: 1, wantState: models.Queued},
+		{name: "failures under an earlier task don't hide deaths", attempts: 3, tried: 0, retried: 3, wantAttempts: 3, wantState: models.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, models.Index)
+			r.books.run.Attempts, r.books.run.Tried, r.books.run.Deaths = c.attempts, c.tried, c.deaths
+			r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+				if c.fails {
+					return tasks.Outcome{}, errors.New("odd post")
+				}
+				return tasks.Advance(""), nil
+			}
+			err := r.handle(t, 4, c.retried)
+			if again := c.fails && c.wantState == models.Queued; again {
+				wantClass(t, err, models.Retryable)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			run := r.books.run
+			if r.step.calls != c.wantCalls || run.State != c.wantState || run.Attempts != c.wantAttempts || run.Tried != c.wantTr {
+				t.Fatalf("%d calls, %s, %d attempts, %d tried", r.step.calls, &run, run.Attempts, run.Tried)
+			}
+		})
+	}
+}
+
+func TestStepDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, models.AnalyzeHeavy, func(o *tasks.Options) {
+			o.Now, o.Timeouts = time.Now, map[models.Step]time.Duration{models.AnalyzeHeavy: 7 * time.Second}
+		})
+		r.step.do = func(ctx context.Context, _ tasks.Job) (tasks.Outcome, error) {
+			<-ctx.Done()
+			return tasks.Outcome{}, fmt.Errorf("model: %w", ctx.Err())
+		}
+		if err := r.handle(t, 4, 0); err != nil {
+			t.Fatal(err)
+		}
+		run := r.books.run
+		if e := r.books.moves[0].Entry; e.Duration != 7 || e.Outcome != models.OutWait || run.Attempts != 0 {
+			t.Fatalf("entry %+v, %d attempts; want a wait after 7 s", e, run.Attempts)
+		}
+	})
+}
+
+func TestMoveOutlivesTheTask(t *testing.T) {
+	r := newRig(t, models.Index)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+		cancel()
+		return tasks.Advance("just in time"), nil
+	}
+	r.books.onMove = func(ctx context.Context) error {
+		if _, bounded := ctx.Deadline(); !bounded {
+			t.Error("the write has no deadline of its own")
+		}
+		return ctx.Err()
+	}
+	if err := r.runner.Handle(ctx, r.books.run.Task(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.books.moves) != 1 || len(r.queue.entries) != 1 {
+		t.Fatalf("moves %d, tasks %d; the step's work was lost", len(r.books.moves), len(r.queue.entries))
+	}
+}
+
+func TestUnavailableBacksOff(t *testing.T) {
+	r := newRig(t, models.Index)
+	r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+		return tasks.Outcome{}, models.Faultf(models.Unavailable, "search: away")
+	}
+	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		if err := r.handle(t, int64(4+i), 0); err != nil {
+			t.Fatal(err)
+		}
+		run := r.books.run
+		if got := run.ProcessAt.Sub(r.now); got != want*time.Second || !run.Due.Equal(run.ProcessAt.Add(time.Minute)) {
+			t.Fatalf("wait %d: %s, due %s later; want %s, a minute", i+1, got, run.Due.Sub(run.ProcessAt), want*time.Second)
+		}
+		if run.Attempts != 0 || run.Error != "search: away" || run.Step != models.Index {
+			t.Fatalf("%s, %d attempts, error %q", &run, run.Attempts, run.Error)
+		}
+		r.now = run.ProcessAt
+	}
+	r.step.do = nil
+	if err := r.handle(t, 12, 0); err != nil {
+		t.Fatal(err)
+	}
+	if run := r.books.run; run.Waits != 0 || run.Error != "" || run.Step != models.Archive {
+		t.Fatalf("%s, %d waits, error %q; all that is forgotten with the step", &run, run.Waits, run.Error)
+	}
+}
+
+func TestStepThatIsNotServed(t *testing.T) {
+	r := newRig(t, models.Index)
+	r.books.run.Step = models.Archive
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	if run := r.books.run; run.State != models.Queued || run.Attempts != 0 || run.Waits != 1 {
+		t.Fatalf("%s, %d attempts, %d waits", &run, run.Attempts, run.Waits)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	at := time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name    string
+		out     tasks.Outcome
+		state   models.State
+		step    models.Step
+		tasks   int
+		counted string
+	}{
+		{"advance", tasks.Advance("a"), models.Queued, models.Archive, 1, "index advance"},
+		{"wait", tasks.Wait(time.Hour, "b"), models.Queued, models.Index, 1, "index wait"},
+		{"park", tasks.Park(at, "c"), models.Parked, models.Index, 0, "index park"},
+		{"drop", tasks.Drop("d"), models.Dropped, models.Index, 0, "index dropped"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, models.Index)
+			r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) { return c.out, nil }
+			if err := r.handle(t, 4, 0); err != nil {
+				t.Fatal(err)
+			}
+			run := r.books.run
+			if run.State != c.state || run.Step != c.step || len(r.queue.entries) != c.tasks || r.counted[c.counted] != 1 || len(r.counted) != 1 {
+				t.Fatalf("%s, %d tasks, counted %v", &run, len(r.queue.entries), r.counted)
+			}
+			if c.state == models.Parked && !run.Due.Equal(at) {
+				t.Fatalf("due %s, want %s", run.Due, at)
+			}
+			if c.name == "wait" && !r.queue.entries[0].at.Equal(r.now.Add(time.Hour)) {
+				t.Fatalf("task at %s, want an hour later", r.queue.entries[0].at)
+			}
+		})
+	}
+}
+
+func TestDropOfAPublishedPostProjectsIt(t *testing.T) {
+	for _, published := range []bool{false, true} {
+		r := newRig(t, models.Fetch)
+		if published {
+			r.books.post.Published = map[string]models.Publication{"other": {Generation: 1}}
+		}
+		r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) { return tasks.Drop("no"), nil }
+		if err := r.handle(t, 4, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.books.moves[0].Dirty; got != published {
+			t.Fatalf("dirty %t, want %t", got, published)
+		}
+	}
+}
+
+func TestWake(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		set   func(l *ledger)
+		woken bool
+		fails bool
+	}{
+		{"parked", func(l *ledger) { l.run.State = models.Parked }, true, false},
+		{"queued", func(*ledger) {}, false, false},
+		{"done", func(l *ledger) { l.run.State = models.Done }, false, false},
+		{"gone", func(l *ledger) { l.gone = true }, false, false},
+		{"woken by another", func(l *ledger) {
+			l.run.State = models.Parked
+			l.onMove = func(context.Context) error { return models.ErrConflict }
+		}, false, false},
+		{"books away", func(l *ledger) { l.onLoad = func(context.Context) error { return errors.New("away") } }, false, true},
+		{"books away in between", func(l *ledger) {
+			l.run.State = models.Parked
+			l.onMove = func(context.Context) error { return errors.New("away") }
+		}, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, models.LabelStep)
+			c.set(r.books)
+			woken, err := r.runner.Wake(t.Context(), "sim.p1", "catalog", "answered by ana")
+			if woken != c.woken || (err != nil) != c.fails {
+				t.Fatalf("woken %t, error %v", woken, err)
+			}
+			if !c.woken {
+				if len(r.books.moves)+len(r.queue.entries) != 0 {
+					t.Fatalf("moves %d, tasks %d; want none", len(r.books.moves), len(r.queue.entries))
+				}
+				return
+			}
+			run := r.books.run
+			if run.State != models.Queued || run.Seq != 5 || run.Step != models.LabelStep || r.queue.entries[0].task != run.Task() {
+				t.Fatalf("%s, queue %+v", &run, r.queue.entries)
+			}
+		})
+	}
+}
