@@ -146,13 +146,10 @@ func (w *world) answer(e *answerEvent) {
 	item := models.ItemID(id(e.Post), e.Profile, choices{}.Taxonomy())
 	var err error
 	died := true
-	done := make(chan struct{})
-	go func() { // whoever takes the answer may die too
-		defer close(done)
+	w.apart(func() { // whoever takes the answer may die too
 		_, err = w.desk.Answer(w.ctx, item, models.Answer{By: e.By, Values: e.Values, Skip: e.Skip})
 		died = false
-	}()
-	<-done
+	})
 	switch {
 	case died:
 		w.t.Logf("whoever took the answer of %s died", e.By)
@@ -181,23 +178,30 @@ func (w *world) chosen(e *chooseEvent) []models.Run {
 func (w *world) reanalyze(e *chooseEvent) {
 	w.t.Helper()
 	for name := range w.posts {
-		w.restore(id(name))
+		w.restore(id(name), e.Profile)
 	}
 	version := w.profiles[e.Profile].Version
 	for _, run := range w.chosen(e) {
 		m := run.Regenerate(models.AnalyzeLight, version, "c1", models.Bulk, "reanalysis c1", w.now, horizon)
-		w.must(w.docs.Move(w.ctx, m))
+		err := w.docs.Move(w.ctx, m)
+		if errors.Is(err, models.ErrNotFound) {
+			continue // its post was deleted
+		}
+		w.must(err)
 		w.admitted++
 		w.enqueue(m.Run)
 	}
 }
 
-// restore brings a purged post back, with every run that history holds.
-func (w *world) restore(post string) {
+// restore brings a purged post back if it had a run in the profile, with every
+// run that history holds.
+func (w *world) restore(post, profile string) {
 	w.t.Helper()
-	if _, err := w.docs.Stub(w.ctx, post); errors.Is(err, models.ErrNotFound) {
+	stub, err := w.docs.Stub(w.ctx, post)
+	if _, had := stub.Runs[profile]; errors.Is(err, models.ErrNotFound) || !had {
 		return
 	}
+	w.must(err)
 	parts, err := w.docs.Parts(w.ctx, models.PartVerified, 0)
 	w.must(err)
 	found, err := w.parts.Find(w.ctx, parts, []string{post})

@@ -12,7 +12,8 @@ import (
 	"weft/tasks"
 )
 
-// street is many runs behind one gate; the service behind their step can be away.
+// street is many runs behind one gate; the service behind their step can be
+// away. Its tests sleep on the clock of a synctest bubble, so they take no time.
 type street struct {
 	mu     sync.Mutex
 	away   bool
@@ -20,7 +21,6 @@ type street struct {
 	ends   int             // handlers that came back
 	errs   []error
 	began  time.Time
-	rigs   []*rig
 	runner *tasks.Runner
 }
 
@@ -33,6 +33,9 @@ type byPost struct {
 func (b *byPost) Load(ctx context.Context, post, profile string) (models.Post, models.Run, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.books[post] == nil {
+		return models.Post{}, models.Run{}, models.ErrNotFound
+	}
 	return b.books[post].Load(ctx, post, profile)
 }
 
@@ -80,7 +83,7 @@ func (w *watcher) Do(context.Context, tasks.Job) (tasks.Outcome, error) {
 	return tasks.Advance("fine"), nil
 }
 
-// go delivers the first task of a post in a goroutine of its own.
+// deliver hands over the first task of a post in a goroutine of its own.
 func (s *street) deliver(ctx context.Context, post string) {
 	go func() {
 		err := s.runner.Handle(ctx, models.Task{Post: post, Profile: "catalog", Step: models.Index, Seq: 1}, 0)

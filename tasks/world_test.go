@@ -58,6 +58,7 @@ type world struct {
 	purged     bool
 	deaths     int
 	deliveries int
+	depth      int            // goroutines that the test's own waits for
 	counted    map[string]int // what the recorder was told, by outcome
 }
 
@@ -190,23 +191,33 @@ func (w *world) deliver(t models.Task, retried int) (err error, died bool) {
 		w.t.Fatalf("%d deliveries: a run goes round in circles; now %+v", w.deliveries, t)
 	}
 	died = true
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	w.apart(func() {
 		err = w.runner.Handle(w.ctx, t, retried)
 		died = false
+	})
+	return err, died
+}
+
+// apart runs do in a goroutine of its own, which may end before do returns.
+func (w *world) apart(do func()) {
+	w.t.Helper()
+	done := make(chan struct{})
+	w.depth++
+	go func() {
+		defer close(done)
+		do()
 	}()
 	<-done
-	if w.t.Failed() {
+	if w.depth--; w.t.Failed() {
 		w.t.FailNow()
 	}
-	return err, died
 }
 
 // advance lets time pass up to now+d, with everything that becomes due on the way.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
 	end := w.now.Add(d)
+	swept := false
 	for range 1000 {
 		next := end
 		e := w.queue.next()
@@ -225,6 +236,9 @@ func (w *world) advance(d time.Duration) {
 		case e != nil && !e.at.After(w.now):
 			w.serve(e)
 		case len(due) > 0 && !due[0].Due.After(w.now):
+			w.reconcile()
+		case !swept: // answered items have no due time
+			swept = true
 			w.reconcile()
 		default:
 			return

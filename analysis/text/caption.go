@@ -130,7 +130,7 @@ func (c *Caption) Analyze(caption string) []models.Attribute {
 	s := clean(caption)
 	tags := findTags(s)
 	r := &reading{Caption: c, fold: newFolder(), lang: Language(caption), original: s, seen: map[key]*evidence{}}
-	r.folded, r.at = r.fold.foldMapped(r.mask(tags))
+	r.folded, r.at = r.fold.foldMapped(mask(s, tags))
 	r.hits = c.matcher.find(r.folded)
 	if r.lang == "" {
 		r.lang = r.vote()
@@ -140,17 +140,6 @@ func (c *Caption) Analyze(caption string) []models.Attribute {
 		r.readTag(t)
 	}
 	return r.attributes()
-}
-
-// mask blanks hashtags out of the text: they are read on their own.
-func (r *reading) mask(tags []span) string {
-	b := []byte(r.original)
-	for _, t := range tags {
-		for i := t.from; i < t.to; i++ {
-			b[i] = ' '
-		}
-	}
-	return string(b)
 }
 
 // vote guesses the language from terms that are written so in one only.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -226,6 +227,19 @@ func TestMatcherIsLeftmostLongest(t *testing.T) {
 			t.Fatalf("patterns %q in %q (-naive +automaton)\n%s", words, s, diff)
 		}
 	})
+}
+
+// TestLongCaptionsTakeLinearTime would take most of a minute if any part of the
+// reading looked at the whole caption once for each tag or term.
+func TestLongCaptionsTakeLinearTime(t *testing.T) {
+	c := newTestCaption(t)
+	started := time.Now()
+	for _, piece := range []string{"#a", "#gucci", "gucci #", "# #古", "no gucci or ", "not "} {
+		c.Analyze(strings.Repeat(piece, 100_000/len(piece)))
+	}
+	if took := time.Since(started); took > 10*time.Second {
+		t.Errorf("six captions of 100 kB took %s", took)
+	}
 }
 
 func FuzzCaption(f *testing.F) {

@@ -88,3 +88,14 @@ func single(s string, i int) (span, bool) {
 }
 
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
+
+// mask blanks tags out, so that the rest can be read without them.
+func mask(s string, tags []span) string {
+	b := []byte(s)
+	for _, t := range tags {
+		for i := t.from; i < t.to; i++ {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -11,13 +12,11 @@ import (
 // other. Hashtags, mentions and links don't count.
 func Language(caption string) string {
 	s := clean(caption)
-	for _, t := range findTags(s) {
-		if strings.ContainsFunc(t.tag, isHan) {
-			continue // Chinese tags are words of the language
-		}
-		s = s[:t.from] + strings.Repeat(" ", t.to-t.from) + s[t.to:]
-	}
-	han, other, words := 0, 0, 0
+	tags := slices.DeleteFunc(findTags(s), func(t span) bool {
+		return strings.ContainsFunc(t.tag, isHan) // Chinese tags are words of the language
+	})
+	s = mask(s, tags)
+	han, other := 0, 0
 	for _, r := range s {
 		switch {
 		case unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Hangul):
@@ -28,8 +27,8 @@ func Language(caption string) string {
 			other++
 		}
 	}
-	latin := strings.FieldsFunc(newFolder().fold(s), func(r rune) bool { return !unicode.Is(unicode.Latin, r) && r != '@' })
-	words = len(latin)
+	latin := strings.FieldsFunc(newFolder().fold(s), func(r rune) bool { return !unicode.Is(unicode.Latin, r) && r != '@' && r != '\'' })
+	words := len(latin)
 	switch {
 	case han > 1 && han >= words:
 		return "zh"

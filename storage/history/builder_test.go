@@ -2,7 +2,6 @@ package history_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -47,10 +46,10 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-// stage stages rows of two days and two sources: four parts of at most maxRows.
+// stage stages rows of two days and four sources: eight parts of at most 20.
 func (b *bundle) stage(t *testing.T) {
 	t.Helper()
-	for i, source := range []string{"weibo", "tumblr", "weibo", "tumblr"} {
+	for i, source := range []string{"weibo", "tumblr", "bluesky", "pixelfed"} {
 		b.rows = append(b.rows, storagetest.HistoryRows(30, source, time.Date(2026, 3, 14+i/2, 0, 0, 0, 0, time.UTC))...)
 	}
 	if err := b.docs.Stage(t.Context(), b.rows); err != nil {
@@ -83,11 +82,11 @@ func (b *bundle) settled(t *testing.T, wantParts int) {
 			t.Fatal(err)
 		}
 		for i := range rows {
-			keys = append(keys, rows[i].Key()+" "+string(rows[i].Body))
+			keys = append(keys, fingerprint(rows[i]))
 		}
 	}
 	for i := range b.rows {
-		want = append(want, b.rows[i].Key()+" "+string(b.rows[i].Body))
+		want = append(want, fingerprint(b.rows[i]))
 	}
 	slices.Sort(keys)
 	slices.Sort(want)
@@ -97,6 +96,10 @@ func (b *bundle) settled(t *testing.T, wantParts int) {
 	if n := b.countFiles(t); len(parts) != wantParts || n != wantParts {
 		t.Errorf("%d parts, %d files; want %d", len(parts), n, wantParts)
 	}
+}
+
+func fingerprint(r models.Row) string {
+	return fmt.Sprintf("%s %016x", r.Key(), models.Checksum([]models.Row{r}))
 }
 
 func (b *bundle) countFiles(t *testing.T) int {
@@ -295,13 +298,18 @@ func TestWarehouseAway(t *testing.T) {
 	b.settled(t, 8)
 }
 
-func TestStagingError(t *testing.T) {
+// gone is a document store that is away.
+type gone struct{ *sqlite.Documents }
+
+func (gone) Assign(context.Context, string, int, time.Time) (models.Part, bool, error) {
+	return models.Part{}, false, models.Faultf(models.Unavailable, "documents: refused")
+}
+
+func TestStagingAway(t *testing.T) {
 	b := setup(t)
 	b.stage(t)
-	if err := b.docs.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.builder(nil).Run(t.Context()); models.ClassOf(err) != models.Unavailable || errors.Is(err, models.ErrConflict) {
+	_, err := b.builder(func(p *history.Params) { p.Staging = gone{b.docs} }).Run(t.Context())
+	if models.ClassOf(err) != models.Unavailable || err == nil {
 		t.Errorf("Run = %v, want unavailable", err)
 	}
 }

@@ -8,17 +8,19 @@ import (
 	"weft/models"
 )
 
-// maxBatch is how many moves share one transaction. Beyond it the gain is
-// below a percent, while other writers would wait noticeably.
+// maxBatch is how many loads and moves share one round: enough that what a
+// transaction costs by itself hardly counts, few enough that other writers
+// need not wait long.
 const maxBatch = 256
 
 // batcher collects the loads and moves that come while others run, and does
 // them together in the next round. It never waits for more to come: a single
 // one is done at once, and under load the running round is the delay.
 //
-// Loads go this way too, on the writing connection. A connection of its own
-// would read with less waiting, but every commit empties its page cache, and
-// begins and ends a transaction for each load; measured, that cost twice the CPU.
+// Loads go this way too, on the writing connection. Other connections would
+// read while it writes, but every commit empties their page caches, and each
+// load would begin and end a transaction of its own. The price: a load waits
+// for the write that runs, at most for a big Admit, some ten milliseconds.
 type batcher struct {
 	w    *writer
 	in   chan *pending

@@ -14,6 +14,7 @@ import (
 type writer struct {
 	conn  *sql.Conn
 	lock  chan struct{} // holds one token while a transaction runs
+	end   chan struct{} // closed with the writer
 	stmts map[string]*sql.Stmt
 }
 
@@ -22,7 +23,7 @@ func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{conn: conn, lock: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}, nil
+	return &writer{conn: conn, lock: make(chan struct{}, 1), end: make(chan struct{}), stmts: map[string]*sql.Stmt{}}, nil
 }
 
 // session is a running write transaction. Its statements run without the
@@ -44,6 +45,8 @@ func (w *writer) view(fn func(s *session) error) error {
 func (w *writer) transact(ctx context.Context, begin string, fn func(s *session) error) error {
 	select {
 	case w.lock <- struct{}{}:
+	case <-w.end:
+		return errClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -53,14 +56,14 @@ func (w *writer) transact(ctx context.Context, begin string, fn func(s *session)
 	if err == nil {
 		_, err = st.ExecContext(ctx)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		if err = fn(s); err == nil {
+			_, err = s.exec("COMMIT")
+		}
 	}
-	if err = fn(s); err == nil {
-		_, err = s.exec("COMMIT")
-	}
 	if err != nil {
-		// after a failed commit SQLite may have rolled back by itself
+		// even where the beginning failed: ctx may have ended just after it.
+		// SQLite may have rolled back by itself, so this may have nothing to do.
 		_, _ = w.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
 	return err
@@ -68,6 +71,7 @@ func (w *writer) transact(ctx context.Context, begin string, fn func(s *session)
 
 func (w *writer) close() error {
 	w.lock <- struct{}{} // wait for the running transaction, and let no other begin
+	close(w.end)
 	for _, st := range w.stmts {
 		_ = st.Close() // the connection is closed next, and its error is the one that tells
 	}

@@ -209,6 +209,19 @@ func TestCanceledCallerLeaves(t *testing.T) {
 	wg.Wait()
 }
 
+// A context that ends while a transaction begins must not leave it open.
+func TestCanceledBeginsLeaveNothingOpen(t *testing.T) {
+	d := openAt(t, filepath.Join(t.TempDir(), "docs.db"))
+	for range 500 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		if _, err := d.Admit(ctx, nil); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	admitted(t, d, 1)
+}
+
 func TestGoldenPost(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join("testdata", "post_v1.json"))
 	if err != nil {
@@ -231,7 +244,7 @@ func goldenPost() models.Post {
 		ID: "weibo.1", SchemaVersion: 1, Rev: 4, Source: "weibo", NativeID: "1", URL: "https://weibo.example/1", CreatedAt: at, CollectedAt: at, EditedAt: at,
 		Author: models.Author{ID: "2", Handle: "h", Name: "名", Followers: 9, Location: models.Location{Raw: "上海", Kind: "profile", Country: "CN", Region: "CN-SH", City: "Shanghai", Confidence: .5}},
 		Text:   "<丝绸> & \"lace\"", Language: "zh", Hashtags: []string{"奢侈品"},
-		Media: []models.Media{{URL: "u", Alt: "a", State: models.MediaOK, Reason: "r", SHA256: "s", PHash: "p", Type: "image/jpeg", Size: 1, Width: 2, Height: 3, Original: "o", Rendition: "d"}},
+		Media:  []models.Media{{URL: "u", Alt: "a", State: models.MediaOK, Reason: "r", SHA256: "s", PHash: "p", Type: "image/jpeg", Size: 1, Width: 2, Height: 3, Original: "o", Rendition: "d"}},
 		Counts: models.Counts{Likes: &n, Comments: &n, Shares: &n},
 		Labels: []models.Label{{Attribute: "brand", Taxonomy: "1", Values: []string{"Hermès"}, By: []string{"ann"}, At: at, Item: "i", Sample: true}},
 		Published: map[string]models.Publication{"catalog": {Generation: 2, Version: "v", Unchecked: true, Raw: true, At: at, Attributes: []models.Attribute{

@@ -29,12 +29,14 @@ func open(ctx context.Context, path string) (handles, error) {
 			"_txlock": {"immediate"},
 			"_pragma": append([]string{
 				"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-				"foreign_keys(0)", "temp_store(MEMORY)", "cache_size(-64000)", "wal_autocheckpoint(8000)", "mmap_size(268435456)",
+				"foreign_keys(0)", "temp_store(MEMORY)",
+				// pages written many times go to the file once: a log of up to 32 MB
+				"wal_autocheckpoint(8000)",
 			}, more...),
 		}
 		return (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: q.Encode()}).String()
 	}
-	write, err := sql.Open("sqlite", dsn())
+	write, err := sql.Open("sqlite", dsn("cache_size(-64000)")) // kB
 	if err != nil {
 		return handles{}, fault("open "+path, err)
 	}
@@ -42,7 +44,7 @@ func open(ctx context.Context, path string) (handles, error) {
 	if err := write.PingContext(ctx); err != nil {
 		return handles{}, fault("open "+path, errors.Join(err, write.Close()))
 	}
-	read, err := sql.Open("sqlite", dsn("query_only(1)"))
+	read, err := sql.Open("sqlite", dsn("cache_size(-8000)", "query_only(1)"))
 	if err != nil {
 		return handles{}, fault("open "+path, errors.Join(err, write.Close()))
 	}
