@@ -1,6 +1,7 @@
 package tasks_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -40,7 +41,7 @@ func TestWhateverHappens(t *testing.T) {
 		w := newWorld(r, dir, s)
 		r.w = w
 		defer w.close()
-		c := chance{w, rt}
+		c := chance{w, rt, map[string]map[string]bool{}}
 		for range rapid.IntRange(1, 14).Draw(rt, "events") {
 			c.event()
 			if rapid.Bool().Draw(rt, "drain") {
@@ -116,8 +117,24 @@ func drawSays(t *rapid.T) says {
 
 // chance makes a world's events.
 type chance struct {
-	w *world
-	t *rapid.T
+	w     *world
+	t     *rapid.T
+	given map[string]map[string]bool // who answered, by item
+}
+
+// hand hands in an answer and remembers it, if it was taken.
+func (c chance) hand(item string, a models.Answer) {
+	_, err := c.w.desk.Answer(c.w.ctx, item, a)
+	it, _ := c.w.docs.Item(c.w.ctx, item)
+	if slices.ContainsFunc(it.Answers, func(b models.Answer) bool { return b.By == a.By }) {
+		if c.given[item] == nil {
+			c.given[item] = map[string]bool{}
+		}
+		c.given[item][a.By] = true
+	}
+	if err != nil {
+		c.w.t.Logf("not answered: %v", err)
+	}
 }
 
 func (c chance) post() string {
@@ -203,11 +220,7 @@ func (c chance) answer(post, profile, by string) {
 	if rapid.IntRange(0, 4).Draw(c.t, "skip") == 0 {
 		a = models.Answer{By: by, Skip: "dark"}
 	}
-	w.apart(func() {
-		if _, err := w.desk.Answer(w.ctx, models.ItemID(id(post), profile, choices{}.Taxonomy()), a); err != nil {
-			w.t.Logf("not answered: %v", err)
-		}
-	})
+	w.apart(func() { c.hand(models.ItemID(id(post), profile, choices{}.Taxonomy()), a) })
 }
 
 func (c chance) replay() {
@@ -259,9 +272,7 @@ func (c chance) end() {
 		items, err := w.desk.Open(w.ctx, "", 0)
 		w.must(err)
 		for _, it := range items {
-			values := map[string][]string{"category": {"dress"}}
-			_, err := w.desk.Answer(w.ctx, it.ID, models.Answer{By: fmt.Sprintf("judge %d", round), Values: values})
-			w.must(err)
+			c.hand(it.ID, models.Answer{By: fmt.Sprintf("judge %d", round), Values: map[string][]string{"category": {"dress"}}})
 		}
 		w.advance(3 * horizon)
 	}
@@ -278,5 +289,30 @@ func (c chance) end() {
 	if len(items) > 0 {
 		w.t.Fatalf("%d items still want answers: %+v", len(items), items[0])
 	}
+	c.labelled()
 	w.settles()
+}
+
+// labelled looks whether every answer is kept, and every settled one on its post.
+func (c chance) labelled() {
+	w := c.w
+	for item, people := range c.given {
+		it, err := w.docs.Item(w.ctx, item)
+		if errors.Is(err, models.ErrNotFound) {
+			continue // purged with its post
+		}
+		w.must(err)
+		if len(it.Answers) != len(people) {
+			w.t.Fatalf("item of %s has %d answers, but %v answered", it.Post, len(it.Answers), people)
+		}
+		post, _, err := w.docs.Post(w.ctx, it.Post)
+		if errors.Is(err, models.ErrNotFound) {
+			continue
+		}
+		w.must(err)
+		verdict, _ := it.Judge()
+		if verdict == models.Settled && post.Tombstone == nil && len(post.Labels) == 0 {
+			w.t.Fatalf("item of %s/%s is settled (%s), and the post has no label", it.Post, it.Profile, it.State)
+		}
+	}
 }

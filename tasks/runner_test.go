@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"weft/models"
 	"weft/tasks"
 )
@@ -550,5 +553,26 @@ func TestWake(t *testing.T) {
 				t.Fatalf("%s, queue %+v", &run, r.queue.entries)
 			}
 		})
+	}
+}
+
+func TestSpanIsAChildOfTheDiscovery(t *testing.T) {
+	spans := tracetest.NewSpanRecorder()
+	tracer := trace.NewTracerProvider(trace.WithSpanProcessor(spans)).Tracer("weft")
+	r := newRig(t, models.Index, func(o *tasks.Options) { o.Tracer = tracer })
+	r.books.run.Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+		return tasks.Outcome{}, models.Faultf(models.Permanent, "mapping conflict")
+	}
+	if err := r.handle(t, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	ended := spans.Ended()
+	if len(ended) != 1 {
+		t.Fatalf("%d spans, want 1", len(ended))
+	}
+	s := ended[0]
+	if s.Name() != "index" || s.Parent().SpanID().String() != "b7ad6b7169203331" || s.Status().Description != "mapping conflict" {
+		t.Errorf("span %s below %s, status %+v", s.Name(), s.Parent().SpanID(), s.Status())
 	}
 }

@@ -77,7 +77,7 @@ func (p *Preparer) PrepareWithin(ctx context.Context, data []byte, lim Limits) (
 	if err != nil {
 		return Prepared{}, err
 	}
-	weight := h.pixels()
+	weight := min(h.pixels(), p.pixels)
 	if err := p.sem.Acquire(ctx, weight); err != nil {
 		return Prepared{}, fmt.Errorf("prepare image: wait for memory: %w", err)
 	}

@@ -20,7 +20,7 @@ import (
 // hurry makes the demo's housekeeping keep pace with somebody who watches.
 func hurry() []config.Override {
 	return []config.Override{
-		{Key: "archive.min_age", Value: "1s"},
+		{Key: "archive.min_age", Value: "5s"},
 		{Key: "archive.interval", Value: "2s"},
 		{Key: "reconcile.interval", Value: "1s"},
 		{Key: "queue.check_interval", Value: "20ms"},

@@ -194,7 +194,11 @@ func untilVerified(ctx context.Context, a *app.App) error {
 		if err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
-		if left == 0 {
+		status, err := a.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if left == 0 && len(status.Parts) <= 1 && status.Parts[models.PartVerified] > 0 {
 			return nil
 		}
 		select {

@@ -243,7 +243,13 @@ func (r *rig) settled() (bool, string) {
 	}
 	state := fmt.Sprintf("admitted %d, states %v, dirty %d, staged %d, parts %v, unanswered %d", s.Admitted, s.States, len(dirty), staged, s.Parts, unanswered)
 	ended := s.States[models.Done] + s.States[models.Dropped] + s.States[models.Failed]
-	return int(s.Admitted) == r.posts && int(ended) == r.posts && len(dirty) == 0 && staged == 0 && unanswered == 0, state
+	parts := 0
+	for st, n := range s.Parts {
+		if st != models.PartVerified {
+			parts += n
+		}
+	}
+	return int(s.Admitted) == r.posts && int(ended) == r.posts && len(dirty) == 0 && staged == 0 && parts == 0 && unanswered == 0, state
 }
 
 type lockedWriter struct {
