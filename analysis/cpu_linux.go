@@ -3,11 +3,12 @@ package analysis
 import "golang.org/x/sys/unix"
 
 // threadSeconds is the CPU time that the calling thread has used. The caller
-// must be locked to its thread.
+// must be locked to its thread. (Getrusage counts in clock ticks on some
+// systems, which are longer than a light model takes.)
 func threadSeconds() float64 {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
 		return 0
 	}
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+	return float64(t.Nano()) / 1e9
 }

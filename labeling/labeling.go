@@ -21,6 +21,9 @@ type Items interface {
 	// PutItem is a compare-and-set: the stored rev must be item.Rev-1, else models.ErrConflict.
 	PutItem(ctx context.Context, it models.Item) error
 	Items(ctx context.Context, f models.ItemFilter) ([]models.Item, error)
+	// Answered returns items whose answers suffice, or call for another
+	// person, and that nobody is at work on.
+	Answered(ctx context.Context, limit int) ([]models.Item, error)
 }
 
 // Posts takes labels that come without a run waiting for them.
@@ -78,7 +81,27 @@ func (d *Desk) Answer(ctx context.Context, id string, a models.Answer) (models.I
 		return it, err
 	}
 	d.crash("answer.saved")
-	return it, d.settle(ctx, it)
+	return it, d.settle(ctx, it, false)
+}
+
+// Sweep settles the answered items whose answering was cut short, and returns
+// how many. It may run in several processes at once.
+func (d *Desk) Sweep(ctx context.Context) (int, error) {
+	const page = 500
+	for n := 0; ; n += page {
+		items, err := d.items.Answered(ctx, page)
+		if err != nil {
+			return n, fmt.Errorf("labeling: sweep: %w", err)
+		}
+		for _, it := range items {
+			if err := d.settle(ctx, it, true); err != nil {
+				return n, err
+			}
+		}
+		if len(items) < page {
+			return n + len(items), nil
+		}
+	}
 }
 
 // add writes the answer into the item, against whoever writes at the same time.
@@ -107,8 +130,10 @@ func (d *Desk) add(ctx context.Context, id string, a models.Answer) (models.Item
 }
 
 // settle wakes the run that waits for the item. If none does, a settled item's
-// labels go to the post directly.
-func (d *Desk) settle(ctx context.Context, it models.Item) error {
+// labels go to the post directly. A run that is to park for the item may be
+// doing so just now; then the item stays open, unless its run is known to be
+// at rest, and the sweep wakes the run.
+func (d *Desk) settle(ctx context.Context, it models.Item, atRest bool) error {
 	verdict, labels := it.Judge()
 	if verdict == models.Unsettled {
 		return nil
@@ -118,14 +143,11 @@ func (d *Desk) settle(ctx context.Context, it models.Item) error {
 		return err
 	}
 	_, err = d.posts.Update(ctx, it.Post, models.Change{Labels: labels})
-	if errors.Is(err, models.ErrNotFound) {
-		return nil // the post was purged or deleted meanwhile; the item keeps the answer
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, models.ErrNotFound) { // of a purged post, the item keeps the answer
 		return fmt.Errorf("labeling: labels of %s: %w", it.Post, err)
 	}
-	if it.Parking {
-		return nil // its run may be parking just now: the reconciler wakes it, and the label step closes the item
+	if it.Parking && !atRest {
+		return nil
 	}
 	return d.close(ctx, it)
 }

@@ -340,14 +340,21 @@ func TestAnswerWhileTheRunIsParking(t *testing.T) {
 	if got := o.labels()["color"]; got != "red" {
 		t.Errorf("color %q", got)
 	}
+	n, err := o.desk.Sweep(t.Context())
+	o.must(err)
+	_, run, err := o.docs.Load(t.Context(), items[0].Post, items[0].Profile)
+	o.must(err)
+	if n != 1 || run.State != models.Queued {
+		t.Errorf("swept %d, the run is %s", n, run.State)
+	}
 }
 
 func TestAnswerAboutAPostThatIsGone(t *testing.T) {
 	o := newOffice(t)
 	o.put(func(it *models.Item) { it.Post, it.Parking = "sim.purged", false })
 	o.must(o.answer("ana", "red"))
-	if it := o.item(); len(it.Answers) != 1 || it.State != models.ItemOpen {
-		t.Errorf("item %s, answers %+v; the item keeps the answer", it.State, it.Answers)
+	if it := o.item(); len(it.Answers) != 1 || it.State != models.ItemClosed {
+		t.Errorf("item %s, answers %+v; the item keeps the answer, and asks nobody else", it.State, it.Answers)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -157,13 +158,17 @@ type Depth struct {
 
 // Depths returns the depth of every queue that has ever held a task.
 func (c *Client) Depths(ctx context.Context) ([]Depth, error) {
+	known, err := c.inspector.Queues()
+	if err != nil {
+		return nil, models.Faultf(models.Unavailable, "queue: list queues: %w", err)
+	}
 	var out []Depth
 	for _, step := range models.Steps() {
 		for _, lane := range []models.Lane{models.Normal, models.Bulk} {
-			info, err := c.inspector.GetQueueInfo(c.Queue(step, lane))
-			if errors.Is(err, asynq.ErrQueueNotFound) {
+			if !slices.Contains(known, c.Queue(step, lane)) {
 				continue
 			}
+			info, err := c.inspector.GetQueueInfo(c.Queue(step, lane))
 			if err != nil {
 				return nil, models.Faultf(models.Unavailable, "queue: info of %s: %w", c.Queue(step, lane), err)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"weft/models"
@@ -25,21 +24,30 @@ const (
 // ended more than grace ago: asynq's own recoverer waits 30 s beyond.
 func (c *Client) Look(ctx context.Context, run models.Run, grace time.Duration) (Sight, error) {
 	queue, id := c.Queue(run.Step, run.Lane), TaskID(run.Task())
-	info, err := c.inspector.GetTaskInfo(queue, id)
-	switch {
-	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
-		return Gone, nil
-	case err != nil:
+	task, err := c.rdb.HMGet(ctx, taskKey(queue, id), "state", "msg").Result()
+	if err != nil {
 		return "", models.Faultf(models.Unavailable, "queue: look for %s: %w", id, err)
 	}
-	switch info.State {
-	case asynq.TaskStatePending, asynq.TaskStateScheduled, asynq.TaskStateRetry, asynq.TaskStateAggregating:
+	if task[1] == nil { // also what is left where an eviction or a hand took a task's message
+		return Gone, c.forget(ctx, queue, id)
+	}
+	switch task[0] {
+	case "pending", "scheduled", "retry":
 		return Waiting, nil
-	case asynq.TaskStateActive:
+	case "active":
 		return c.lease(ctx, queue, id, grace)
 	default:
 		return Gone, nil
 	}
+}
+
+// forget removes what is left of a task without a message: asynq would hold
+// its id for ever.
+func (c *Client) forget(ctx context.Context, queue, id string) error {
+	if err := c.rdb.Del(ctx, taskKey(queue, id)).Err(); err != nil {
+		return models.Faultf(models.Unavailable, "queue: forget %s: %w", id, err)
+	}
+	return nil
 }
 
 // lease tells a working task from an orphan. A task without any lease may just
@@ -54,8 +62,8 @@ func (c *Client) lease(ctx context.Context, queue, id string, grace time.Duratio
 	case !errors.Is(err, redis.Nil):
 		return "", models.Faultf(models.Unavailable, "queue: lease of %s: %w", id, err)
 	}
-	info, err := c.inspector.GetTaskInfo(queue, id)
-	if err == nil && info.State == asynq.TaskStateActive {
+	state, err := c.rdb.HGet(ctx, taskKey(queue, id), "state").Result()
+	if err == nil && state == "active" {
 		return Orphan, nil
 	}
 	return Waiting, nil
@@ -63,8 +71,9 @@ func (c *Client) lease(ctx context.Context, queue, id string, grace time.Duratio
 
 // The keys of asynq that Weft reads itself, since asynq has no cheap call for
 // them: GetQueueInfo samples memory use. TestKeys holds them to asynq's version.
-func pendingKey(queue string) string { return "asynq:{" + queue + "}:pending" }
-func leaseKey(queue string) string   { return "asynq:{" + queue + "}:lease" }
+func pendingKey(queue string) string  { return "asynq:{" + queue + "}:pending" }
+func taskKey(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }
+func leaseKey(queue string) string    { return "asynq:{" + queue + "}:lease" }
 
 // allQueues is the set in which asynq registers queue names. Its client does so
 // once per process, so an emptied Redis has to be told again.

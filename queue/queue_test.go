@@ -148,7 +148,9 @@ func TestKeys(t *testing.T) {
 
 type handle func(ctx context.Context, t models.Task, retried int) error
 
-func (h handle) Handle(ctx context.Context, t models.Task, retried int) error { return h(ctx, t, retried) }
+func (h handle) Handle(ctx context.Context, t models.Task, retried int) error {
+	return h(ctx, t, retried)
+}
 
 func serve(t *testing.T, c *queue.Client, h queue.Handler) *queue.Servers {
 	t.Helper()
@@ -260,7 +262,7 @@ func TestEmptiedRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer docs.Close()
-	rec := queue.NewReconciler(c, docs, docs, docs, queue.ReconcileOptions{Horizon: time.Minute, Page: 7, Log: slog.New(slog.DiscardHandler)})
+	rec := queue.NewReconciler(c, docs, docs, queue.ReconcileOptions{Horizon: time.Minute, Page: 7, Log: slog.New(slog.DiscardHandler)})
 	if s, err := rec.Pass(t.Context()); err != nil || s != (queue.Summary{}) {
 		t.Fatalf("first pass: %+v, %v", s, err)
 	}
@@ -303,7 +305,7 @@ func TestLostTaskIsEnqueuedAgain(t *testing.T) {
 	}
 	defer docs.Close()
 	now := time.Now()
-	rec := queue.NewReconciler(c, docs, docs, docs, queue.ReconcileOptions{
+	rec := queue.NewReconciler(c, docs, docs, queue.ReconcileOptions{
 		Horizon: time.Minute, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 	})
 	if _, err := rec.Pass(t.Context()); err != nil {

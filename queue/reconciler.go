@@ -21,11 +21,6 @@ type Books interface {
 	Move(ctx context.Context, m models.Move) error
 }
 
-// Answers finds answered items whose run is still parked.
-type Answers interface {
-	Answered(ctx context.Context, limit int) ([]models.Item, error)
-}
-
 // Memory keeps small facts beside the documents.
 type Memory interface {
 	Meta(ctx context.Context, key string) (string, error)
@@ -46,15 +41,14 @@ type ReconcileOptions struct {
 // Redis, or between a move and its enqueue, is enqueued anew. Several may run;
 // the seq keeps them from harm.
 type Reconciler struct {
-	client  *Client
-	books   Books
-	answers Answers
-	memory  Memory
-	opt     ReconcileOptions
+	client *Client
+	books  Books
+	memory Memory
+	opt    ReconcileOptions
 }
 
 // NewReconciler returns a reconciler over the client's queues and the books.
-func NewReconciler(c *Client, books Books, answers Answers, memory Memory, opt ReconcileOptions) *Reconciler {
+func NewReconciler(c *Client, books Books, memory Memory, opt ReconcileOptions) *Reconciler {
 	if opt.Page == 0 {
 		opt.Page = 500
 	}
@@ -64,7 +58,7 @@ func NewReconciler(c *Client, books Books, answers Answers, memory Memory, opt R
 	if opt.Crash == nil {
 		opt.Crash = func(string) {}
 	}
-	return &Reconciler{client: c, books: books, answers: answers, memory: memory, opt: opt}
+	return &Reconciler{client: c, books: books, memory: memory, opt: opt}
 }
 
 // Summary says what one pass did.
@@ -72,7 +66,7 @@ type Summary struct {
 	Looked   int `json:"looked"`   // overdue runs
 	Enqueued int `json:"enqueued"` // whose task was not in the queue
 	Replaced int `json:"replaced"` // that got seq+1 and a new task
-	Woken    int `json:"woken"`    // parked runs whose time or answer had come
+	Woken    int `json:"woken"`    // parked runs whose time had come
 	Epoch    int `json:"epoch"`    // queued runs enqueued anew because Redis was emptied
 }
 
@@ -81,9 +75,6 @@ type Summary struct {
 func (r *Reconciler) Pass(ctx context.Context) (Summary, error) {
 	var s Summary
 	if err := r.checkEpoch(ctx, &s); err != nil {
-		return s, err
-	}
-	if err := r.sweepAnswers(ctx, &s); err != nil {
 		return s, err
 	}
 	for {
@@ -158,28 +149,6 @@ func (r *Reconciler) replace(ctx context.Context, m models.Move) error {
 	r.opt.Log.Info("reconciled", "post", m.Run.Post, "profile", m.Run.Profile, "step", m.Run.Step, "why", m.Run.Reason)
 	_, err = r.client.Enqueue(ctx, m.Run)
 	return err
-}
-
-// sweepAnswers wakes the runs whose item was answered just before they parked,
-// or whose answer's process died before it woke them.
-func (r *Reconciler) sweepAnswers(ctx context.Context, s *Summary) error {
-	items, err := r.answers.Answered(ctx, r.opt.Page)
-	if err != nil {
-		return fmt.Errorf("reconcile: answered items: %w", err)
-	}
-	for _, it := range items {
-		runs, err := r.books.Runs(ctx, models.RunFilter{Post: it.Post, Profile: it.Profile, State: models.Parked, Limit: 1})
-		if err != nil {
-			return fmt.Errorf("reconcile: run of item %s: %w", it.ID, err)
-		}
-		for _, run := range runs {
-			s.Woken++
-			if err := r.replace(ctx, run.Wake("answered", r.opt.Now(), r.opt.Horizon)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // checkEpoch compares the marker in Redis with the documents'. If it is gone,

@@ -160,7 +160,7 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 	if !missing && ended(it, j.Run, questions) {
 		return it, nil
 	}
-	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed)
+	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed) && !answers(it, questions)
 	if !missing && !reopen && (it.Parking || !rule) {
 		return it, nil
 	}
@@ -196,6 +196,14 @@ func ended(it models.Item, run models.Run, questions []models.Question) bool {
 		!slices.ContainsFunc(questions, func(q models.Question) bool {
 			return !slices.ContainsFunc(labels, func(l models.Label) bool { return l.Attribute == q.Attribute })
 		})
+}
+
+// answers reports whether it has settled what is asked: then nobody is asked again.
+func answers(it models.Item, questions []models.Question) bool {
+	verdict, _ := it.Judge()
+	return verdict == models.Settled && !slices.ContainsFunc(questions, func(q models.Question) bool {
+		return !slices.ContainsFunc(it.Questions, func(had models.Question) bool { return had.Attribute == q.Attribute })
+	})
 }
 
 // uncertainty orders items: a label is worth most where the models are least sure.

@@ -1,6 +1,7 @@
 package tasks_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,5 +26,25 @@ func TestScenarios(t *testing.T) {
 			defer w.close()
 			w.run(s)
 		})
+	}
+}
+
+func TestScenariosAreReadStrictly(t *testing.T) {
+	const fine = "about: x\nprofiles: {a: 'index: {}'}\nposts: {p: {text: t}}\nexpect: {counts: {done: 1}}\n"
+	for _, c := range []struct{ name, body, want string }{
+		{"fine", fine, ""},
+		{"misspelt expectation", strings.Replace(fine, "counts", "count", 1), `unknown field "count"`},
+		{"nothing expected", strings.Replace(fine, "expect: {counts: {done: 1}}", "", 1), "it expects nothing"},
+		{"no story", strings.Replace(fine, "about: x", "about: ''", 1), "about is missing"},
+		{"no posts", strings.Replace(fine, "posts: {p: {text: t}}", "", 1), "profiles and posts"},
+	} {
+		path := filepath.Join(t.TempDir(), "s.yaml")
+		if err := os.WriteFile(path, []byte(c.body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readScenario(path)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
 	}
 }

@@ -51,6 +51,8 @@ func TestCaption(t *testing.T) {
 		"Loving my new Gucci bag with this navy wool coat!":   "brand=Gucci color=navy garment=bag garment=coat material=wool",
 		"GUCCI dresses everywhere":                            "brand=Gucci garment=dress",
 		"Two black trench-coats and a denim jacket":           "color=black garment=denim-jacket garment=trench-coat material=denim",
+		"a denim jacketed potato":                             "material=denim",
+		"粉底和黑马":                                               "",
 		"the jacketed potato at the hatters":                  "",
 		"mind the gap before the next train":                  "",
 		"my Gap jeans":                                        "brand=Gap garment=jeans material=denim",

@@ -29,7 +29,6 @@ type Documents interface {
 	tasks.Timelines
 	tasks.DirtyPosts
 	queue.Books
-	queue.Answers
 	queue.Memory
 	labeling.Items
 	labeling.Posts

@@ -69,6 +69,7 @@ func (a *App) housekeeping() []job {
 	purger := a.purger()
 	return []job{
 		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := rec.Pass(ctx); return err }},
+		{"answers", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := a.Desk.Sweep(ctx); return err }},
 		{"project", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := projector.Pass(ctx); return err }},
 		{"parts", cfg.Archive.Interval, func(ctx context.Context) error { _, err := builder.Run(ctx); return err }},
 		{"purge", cfg.Archive.Interval, func(ctx context.Context) error { _, err := purger.Run(ctx); return err }},
@@ -101,7 +102,7 @@ func (a *App) keep(ctx context.Context, j job) {
 
 // Reconciler returns a reconciler over the opened stores.
 func (a *App) Reconciler() *queue.Reconciler {
-	return queue.NewReconciler(a.Queue, a.Documents, a.Documents, a.Documents, queue.ReconcileOptions{
+	return queue.NewReconciler(a.Queue, a.Documents, a.Documents, queue.ReconcileOptions{
 		Horizon: a.Config.Reconcile.Horizon, Grace: a.Config.Reconcile.LeaseGrace, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Log: a.Log,
 	})
 }

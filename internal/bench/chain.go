@@ -125,7 +125,7 @@ func (r *rig) admit(ctx context.Context, prefix string, n int) error {
 func (r *rig) serve(ctx context.Context, n int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	rec := queue.NewReconciler(r.queue, r.docs, r.docs, r.docs, queue.ReconcileOptions{
+	rec := queue.NewReconciler(r.queue, r.docs, r.docs, queue.ReconcileOptions{
 		Horizon: time.Minute, Grace: 5 * time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if _, err := rec.Pass(ctx); err != nil {

@@ -243,10 +243,14 @@ func (r *rig) settled() (bool, string) {
 	}
 	state := fmt.Sprintf("admitted %d, states %v, dirty %d, staged %d, parts %v, unanswered %d", s.Admitted, s.States, len(dirty), staged, s.Parts, unanswered)
 	ended := s.States[models.Done] + s.States[models.Dropped] + s.States[models.Failed]
-	parts := 0
-	for st, n := range s.Parts {
-		if st != models.PartVerified {
-			parts += n
+	parts := 0 // read last: rows that were assigned since the count of staged ones are in one of them
+	all, err := r.app.Documents.Parts(r.ctx, "", 1<<30)
+	if err != nil {
+		return false, err.Error()
+	}
+	for _, p := range all {
+		if p.State != models.PartVerified {
+			parts++
 		}
 	}
 	return int(s.Admitted) == r.posts && int(ended) == r.posts && len(dirty) == 0 && staged == 0 && parts == 0 && unanswered == 0, state

@@ -33,7 +33,13 @@ func (s *session) putItem(it models.Item) error {
 	}
 	open := it.State == models.ItemOpen || it.State == models.ItemEscalated
 	verdict, _ := it.Judge()
-	waiting := open && it.Parking && verdict != models.Unsettled
+	waiting := 0
+	switch {
+	case open && it.Parking && verdict != models.Unsettled:
+		waiting = waitsForRun
+	case open && !it.Parking && verdict == models.Settled:
+		waiting = waitsForPost
+	}
 	var n int64
 	if it.Rev == 1 {
 		n, err = s.exec(`INSERT INTO items(id, rev, post, profile, state, waiting, priority, opened_at, doc)
@@ -102,12 +108,19 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 	return out, fault("items", err)
 }
 
-// Answered returns open and escalated items that a run is parked for although
-// their answers suffice (or call for another person): those whose waker was
-// lost. The oldest come first.
+// What an answered item waits for, as its column says.
+const (
+	waitsForRun  = 1 // its run is to be woken
+	waitsForPost = 2 // its labels are to be put on the post
+)
+
+// Answered returns open and escalated items whose answers suffice (or call for
+// another person) and that nobody is at work on: a parked or ended run's, and
+// settled ones that no run waits for. The oldest come first.
 func (d *Documents) Answered(ctx context.Context, max int) ([]models.Item, error) {
-	out, err := d.items(ctx, `SELECT i.doc FROM items i JOIN runs r ON r.post = i.post AND r.profile = i.profile
-		WHERE i.waiting > 0 AND r.state = ? ORDER BY i.opened_at LIMIT ?`, []any{string(models.Parked), limit(max, 100)})
+	out, err := d.items(ctx, `SELECT i.doc FROM items i LEFT JOIN runs r ON r.post = i.post AND r.profile = i.profile
+		WHERE i.waiting = ? OR (i.waiting = ? AND (r.state IS NULL OR r.state <> ?)) ORDER BY i.opened_at LIMIT ?`,
+		[]any{waitsForPost, waitsForRun, string(models.Queued), limit(max, 100)})
 	return out, fault("answered items", err)
 }
 

@@ -14,7 +14,7 @@ func items() []behaviour {
 		{"are written by rev", itemRevs},
 		{"one of a hundred racing answers wins", itemRace},
 		{"come by priority, then age", itemOrder},
-		{"answered ones whose run is parked", itemAnswered},
+		{"answered ones that nobody is at work on", itemAnswered},
 	}
 }
 
@@ -121,7 +121,7 @@ func itemAnswered(t *testing.T, s Store) {
 	open(7, true, func(it *models.Item) { *it = it.WithAnswer(yes); it.Wanted = 2 })
 	got, err := s.Answered(t.Context(), 10)
 	must(t, err)
-	same(t, "answered", []string{id(6), id(1)}, itemPosts(got))
+	same(t, "answered", []string{id(6), id(5), id(1)}, itemPosts(got))
 	it, err := s.Item(t.Context(), anItem(id(2), "catalog").ID)
 	must(t, err)
 	it = it.WithAnswer(yes)
@@ -129,12 +129,17 @@ func itemAnswered(t *testing.T, s Store) {
 	must(t, s.PutItem(t.Context(), it))
 	got, err = s.Answered(t.Context(), 2)
 	must(t, err)
-	same(t, "answered after one more", []string{id(6), id(2)}, itemPosts(got))
+	same(t, "answered after one more", []string{id(6), id(5)}, itemPosts(got))
 	_, r := load(t, s, id(6), "catalog")
 	move(t, s, r.Wake("answered", t0(), horizon))
 	got, err = s.Answered(t.Context(), 10)
 	must(t, err)
-	same(t, "answered after a wake", []string{id(2), id(1)}, itemPosts(got))
+	same(t, "answered after a wake", []string{id(5), id(2), id(1)}, itemPosts(got))
+	_, r = load(t, s, id(1), "catalog")
+	move(t, s, r.End(models.Dropped, "no longer", t0()))
+	got, err = s.Answered(t.Context(), 10)
+	must(t, err)
+	same(t, "answered after an end", []string{id(5), id(2), id(1)}, itemPosts(got))
 }
 
 func books() []behaviour {
