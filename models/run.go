@@ -187,9 +187,13 @@ func (r Run) Wake(reason string, now time.Time, horizon time.Duration) Move {
 	return m
 }
 
-// End ends r in state, which is Done, Dropped or Failed.
+// End ends r in state, which is Done, Dropped or Failed. Only a failed run
+// keeps its error: what passed in the end was none.
 func (r Run) End(state State, reason string, now time.Time) Move {
 	m := r.move(Outcome(state), reason, now)
+	if state != Failed {
+		m.Run.fresh()
+	}
 	m.Run.State = state
 	return m
 }

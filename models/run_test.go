@@ -174,6 +174,20 @@ func TestReplayAsksAnew(t *testing.T) {
 	}
 }
 
+func TestOnlyAFailedRunKeepsItsError(t *testing.T) {
+	r := models.NewRun("s.1", "catalog", "v1", models.Normal, at(9), time.Minute)
+	r.Attempts, r.Deaths, r.Waits, r.Error = 2, 1, 3, "archive: disk full"
+	for state, kept := range map[models.State]bool{models.Done: false, models.Dropped: false, models.Failed: true} {
+		m := r.End(state, "", at(10))
+		if got := m.Run.Error != "" && m.Run.Attempts == 2; got != kept {
+			t.Errorf("%s: error %q, %d attempts", state, m.Run.Error, m.Run.Attempts)
+		}
+		if m.Entry.Attempts != 2 {
+			t.Errorf("%s: the timeline says %d attempts, want 2", state, m.Entry.Attempts)
+		}
+	}
+}
+
 func TestRegenerateKeepsTheEnd(t *testing.T) {
 	run := models.NewRun("s.1", "catalog", "v1", models.Normal, at(9), time.Minute)
 	for state, want := range map[models.State]models.State{

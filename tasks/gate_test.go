@@ -16,7 +16,7 @@ import (
 // away. Its tests sleep on the clock of a synctest bubble, so they take no time.
 type street struct {
 	mu     sync.Mutex
-	away   bool
+	away   models.Class    // how the step fails; empty: it doesn't
 	starts []time.Duration // when each step began, since the beginning
 	ends   int             // handlers that came back
 	errs   []error
@@ -77,8 +77,8 @@ func (w *watcher) Do(context.Context, tasks.Job) (tasks.Outcome, error) {
 	away := w.s.away
 	w.s.mu.Unlock()
 	time.Sleep(100 * time.Millisecond) // of the bubble's clock: what a request takes
-	if away {
-		return tasks.Outcome{}, models.Faultf(models.Unavailable, "search: away")
+	if away != "" {
+		return tasks.Outcome{}, models.Faultf(away, "search: made to fail")
 	}
 	return tasks.Advance("fine"), nil
 }
@@ -94,6 +94,12 @@ func (s *street) deliver(ctx context.Context, post string) {
 	}()
 }
 
+func (s *street) fails(class models.Class) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = class
+}
+
 func (s *street) seen(t *testing.T, starts, ends int) {
 	t.Helper()
 	synctest.Wait()
@@ -107,7 +113,7 @@ func (s *street) seen(t *testing.T, starts, ends int) {
 func TestGateClosesAndOneTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreet(t, "a", "b", "c", "d")
-		s.away = true
+		s.fails(models.Unavailable)
 		s.deliver(t.Context(), "a")
 		time.Sleep(150 * time.Millisecond)
 		s.seen(t, 1, 1) // it waits in the books, and the gate is shut until 1.1 s
@@ -123,9 +129,7 @@ func TestGateClosesAndOneTries(t *testing.T) {
 		s.seen(t, 2, 2)
 		time.Sleep(1900 * time.Millisecond) // 3.15 s
 		s.seen(t, 2, 2)
-		s.mu.Lock()
-		s.away = false
-		s.mu.Unlock()
+		s.fails("")
 		time.Sleep(100 * time.Millisecond) // 3.25 s: the next one tries
 		s.seen(t, 3, 2)
 		time.Sleep(100 * time.Millisecond) // 3.35 s: it succeeded, and the last one goes in at once
@@ -135,26 +139,35 @@ func TestGateClosesAndOneTries(t *testing.T) {
 	})
 }
 
-func TestGateOpensOnAnErrorOfThePost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStreet(t, "a", "b", "c")
-		s.away = true
-		s.deliver(t.Context(), "a")
-		time.Sleep(time.Second)
-		s.away = false
-		s.deliver(t.Context(), "gone") // it holds no step up: its post is not there
-		s.deliver(t.Context(), "b")
-		s.deliver(t.Context(), "c")
-		time.Sleep(time.Second)
-		s.seen(t, 3, 4)
-	})
+func TestGateOpensForAll(t *testing.T) {
+	for _, class := range []models.Class{"", models.Retryable, models.Permanent} { // an error of the post tells that the service is there
+		t.Run("after "+string(class), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStreet(t, "a", "b", "c", "d", "e")
+				s.fails(models.Unavailable)
+				s.deliver(t.Context(), "a")
+				time.Sleep(time.Second)
+				s.fails(class)
+				s.deliver(t.Context(), "gone") // its post is not there: it holds nothing up
+				s.deliver(t.Context(), "b")
+				time.Sleep(time.Second)
+				s.seen(t, 2, 3)
+				for _, post := range []string{"c", "d", "e"} {
+					s.deliver(t.Context(), post)
+				}
+				s.seen(t, 5, 3) // all at once
+				time.Sleep(time.Second)
+				s.seen(t, 5, 6)
+			})
+		})
+	}
 }
 
 func TestGateStaysShutThirtySecondsAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 		s := newStreet(t, names...)
-		s.away = true
+		s.fails(models.Unavailable)
 		for _, name := range names {
 			s.deliver(t.Context(), name)
 			synctest.Wait()
@@ -172,7 +185,7 @@ func TestGateStaysShutThirtySecondsAtMost(t *testing.T) {
 func TestGateLetsGoWhenDrained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStreet(t, "a", "b", "c")
-		s.away = true
+		s.fails(models.Unavailable)
 		s.deliver(t.Context(), "a")
 		time.Sleep(200 * time.Millisecond)
 		s.deliver(t.Context(), "b")
