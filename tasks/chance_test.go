@@ -122,17 +122,19 @@ type chance struct {
 	given map[string]map[string]bool // who answered, by item
 }
 
-// hand hands in an answer and remembers it, if it was taken.
+// hand hands in an answer and remembers it, if it was taken; even when whoever
+// takes it dies.
 func (c chance) hand(item string, a models.Answer) {
-	_, err := c.w.desk.Answer(c.w.ctx, item, a)
-	it, _ := c.w.docs.Item(c.w.ctx, item)
-	if slices.ContainsFunc(it.Answers, func(b models.Answer) bool { return b.By == a.By }) {
-		if c.given[item] == nil {
-			c.given[item] = map[string]bool{}
+	defer func() {
+		it, _ := c.w.docs.Item(c.w.ctx, item)
+		if slices.ContainsFunc(it.Answers, func(b models.Answer) bool { return b.By == a.By }) {
+			if c.given[item] == nil {
+				c.given[item] = map[string]bool{}
+			}
+			c.given[item][a.By] = true
 		}
-		c.given[item][a.By] = true
-	}
-	if err != nil {
+	}()
+	if _, err := c.w.desk.Answer(c.w.ctx, item, a); err != nil {
 		c.w.t.Logf("not answered: %v", err)
 	}
 }
