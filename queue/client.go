@@ -33,8 +33,9 @@ type Options struct {
 
 // Client enqueues runs and looks after tasks. It is safe for concurrent use.
 type Client struct {
-	rdb       redis.UniversalClient // pipelines by itself
+	rdb       redis.UniversalClient
 	asynq     *asynq.Client
+	bulk      *asynq.Client // over the same connections, merging the round trips of concurrent callers
 	inspector *asynq.Inspector
 	opt       Options
 }
@@ -49,9 +50,10 @@ func NewClient(rdb redis.UniversalClient, opt Options) (*Client, error) {
 		return nil, fmt.Errorf("queue: auto-pipelining: %w", err)
 	}
 	return &Client{
-		rdb:       piped,
-		asynq:     asynq.NewClientFromRedisClient(piped),
-		inspector: asynq.NewInspectorFromRedisClient(piped),
+		rdb:       rdb,
+		asynq:     asynq.NewClientFromRedisClient(rdb),
+		bulk:      asynq.NewClientFromRedisClient(piped),
+		inspector: asynq.NewInspectorFromRedisClient(rdb),
 		opt:       opt,
 	}, nil
 }
@@ -77,6 +79,10 @@ func TaskID(t models.Task) string {
 // run.ProcessAt. It is fresh when the task was not there before; a task that is
 // there already is no error.
 func (c *Client) Enqueue(ctx context.Context, run models.Run) (fresh bool, err error) {
+	return c.enqueue(ctx, c.asynq, run)
+}
+
+func (c *Client) enqueue(ctx context.Context, via *asynq.Client, run models.Run) (fresh bool, err error) {
 	t := run.Task()
 	payload, err := json.Marshal(t)
 	if err != nil {
@@ -93,7 +99,7 @@ func (c *Client) Enqueue(ctx context.Context, run models.Run) (fresh bool, err e
 	if !run.ProcessAt.IsZero() {
 		opts = append(opts, asynq.ProcessAt(run.ProcessAt))
 	}
-	_, err = c.asynq.EnqueueContext(ctx, asynq.NewTaskWithHeaders(string(t.Step), payload, headers), opts...)
+	_, err = via.EnqueueContext(ctx, asynq.NewTaskWithHeaders(string(t.Step), payload, headers), opts...)
 	switch {
 	case err == nil:
 		return true, nil
@@ -112,7 +118,7 @@ func (c *Client) EnqueueAll(ctx context.Context, runs []models.Run) error {
 	g.SetLimit(emitters)
 	for _, run := range runs {
 		g.Go(func() error {
-			_, err := c.Enqueue(ctx, run)
+			_, err := c.enqueue(ctx, c.bulk, run)
 			return err
 		})
 	}

@@ -12,6 +12,8 @@
 //   - IsFailure decides whether a returned error counts as a retry. Only a
 //     recorded attempt and a lost worker count; so the retry count less the
 //     recorded attempts is the number of deaths.
-//   - Three scripts per task, one round trip each. All of them go through one
-//     auto-pipelining client, which merges the round trips of concurrent callers.
+//   - Three scripts per task, one round trip each. New posts are emitted through
+//     an auto-pipelining client, which merges the round trips of concurrent
+//     callers: half as much again in posts per second. The servers don't use it:
+//     their few commands at a time would only wait for each other.
 package queue

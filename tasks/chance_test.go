@@ -194,7 +194,7 @@ func (c chance) event() {
 	case "purge":
 		w.purge()
 	case "project":
-		w.projectIfItCan()
+		w.projects()
 	case "forget":
 		if post := c.post(); c.there(post) {
 			w.happen(&event{Forget: post})
@@ -205,15 +205,6 @@ func (c chance) event() {
 func (c chance) there(post string) bool {
 	_, _, err := c.w.docs.Post(c.w.ctx, id(post))
 	return err == nil
-}
-
-// projectIfItCan makes a pass; search may be away.
-func (w *world) projectIfItCan() {
-	w.apart(func() {
-		if _, err := w.project.Pass(w.ctx); err != nil {
-			w.t.Logf("not projected: %v", err)
-		}
-	})
 }
 
 func (c chance) answer(post, profile, by string) {

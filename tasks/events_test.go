@@ -68,8 +68,7 @@ func (w *world) happen(e *event) {
 	case e.Purge:
 		w.purge()
 	case e.Project:
-		_, err := w.project.Pass(w.ctx)
-		w.must(err)
+		w.projects()
 	case e.Forget != "":
 		_, err := w.docs.Update(w.ctx, id(e.Forget), models.Change{Delete: &models.Tombstone{At: w.now, By: "author", Reason: "asked for"}})
 		w.must(err)
@@ -78,6 +77,16 @@ func (w *world) happen(e *event) {
 	default:
 		w.t.Fatalf("an event is empty")
 	}
+}
+
+// projects makes a pass of the projector; it may die on it, and search may be away.
+func (w *world) projects() {
+	w.t.Helper()
+	w.apart(func() {
+		if _, err := w.project.Pass(w.ctx); err != nil {
+			w.t.Logf("not projected: %v", err)
+		}
+	})
 }
 
 // imports admits posts and enqueues what an importer would.

@@ -244,28 +244,44 @@ func (w *world) advance(d time.Duration) {
 	w.t.Fatalf("time does not pass: something is always due")
 }
 
-// reconcile is queue.Reconciler by hand, for a queue without leases.
+// reconcile is the housekeeping of a worker: the sweep of answers, and
+// queue.Reconciler by hand, for a queue without leases. Its process may die or
+// find a store away; the next pass goes on.
 func (w *world) reconcile() {
 	w.t.Helper()
-	answered, err := w.docs.Answered(w.ctx, 0)
-	w.must(err)
-	for _, it := range answered {
-		_, err := w.runner.Wake(w.ctx, it.Post, it.Profile, "answered")
-		w.must(err)
-	}
+	w.apart(func() {
+		if _, err := w.desk.Sweep(w.ctx); err != nil {
+			w.t.Logf("not swept: %v", err)
+		}
+	})
+	w.apart(func() {
+		if err := w.settleOverdue(); err != nil {
+			w.t.Logf("not reconciled: %v", err)
+		}
+	})
+}
+
+func (w *world) settleOverdue() error {
 	due, err := w.docs.Overdue(w.ctx, w.now, 0)
-	w.must(err)
+	if err != nil {
+		return err
+	}
 	for _, run := range due {
 		if run.State == models.Parked {
-			_, err := w.runner.Wake(w.ctx, run.Post, run.Profile, "time is up")
-			w.must(err)
+			if _, err := w.runner.Wake(w.ctx, run.Post, run.Profile, "time is up"); err != nil {
+				return err
+			}
 			continue
 		}
-		_, err := w.queue.Enqueue(w.ctx, run)
-		w.must(err)
+		if _, err := w.queue.Enqueue(w.ctx, run); err != nil {
+			return err
+		}
 		run.Due = later(w.now, run.ProcessAt).Add(horizon)
-		w.must(w.docs.Move(w.ctx, run.Note()))
+		if err := w.docs.Move(w.ctx, run.Note()); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func later(a, b time.Time) time.Time {

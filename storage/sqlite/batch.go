@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"weft/models"
 )
@@ -27,6 +28,8 @@ type batcher struct {
 	stop chan struct{}
 	done chan struct{}
 	once sync.Once
+
+	company bool // the last round had more than a few
 }
 
 // pending is a load or a move somebody waits for. Documents are encoded and
@@ -136,8 +139,20 @@ func (b *batcher) loop() {
 	}
 }
 
+// linger is how long a round waits for more when the last one had company: a
+// commit writes every page it touched, so under load few big rounds cost much
+// less than many small ones. Nobody waits for it alone.
+const linger = time.Millisecond
+
 // collect takes whatever is waiting besides p.
 func (b *batcher) collect(p *pending, loads, moves []*pending) (l, m []*pending) {
+	var more <-chan time.Time
+	if b.company {
+		timer := time.NewTimer(linger)
+		defer timer.Stop()
+		more = timer.C
+	}
+	defer func() { b.company = len(l)+len(m) > 2 }()
 	for {
 		if p.load != nil {
 			loads = append(loads, p)
@@ -147,9 +162,17 @@ func (b *batcher) collect(p *pending, loads, moves []*pending) (l, m []*pending)
 		if len(loads)+len(moves) == maxBatch {
 			return loads, moves
 		}
+		if more == nil {
+			select {
+			case p = <-b.in:
+				continue
+			default:
+				return loads, moves
+			}
+		}
 		select {
 		case p = <-b.in:
-		default:
+		case <-more:
 			return loads, moves
 		}
 	}
