@@ -139,10 +139,13 @@ func (d *Desk) settle(ctx context.Context, it models.Item, atRest bool) error {
 		return nil
 	}
 	woken, err := d.waker.Wake(ctx, it.Post, it.Profile, "answered by "+it.Answers[len(it.Answers)-1].By)
-	if err != nil || woken || verdict != models.Settled {
+	if err != nil || woken {
 		return err
 	}
-	_, err = d.posts.Update(ctx, it.Post, models.Change{Labels: labels})
+	if verdict != models.Settled {
+		return d.unpark(ctx, it, atRest)
+	}
+	_, err = d.posts.Update(ctx, it.Post, models.Change{Labels: labels, Profile: it.Profile, Checked: true})
 	if err != nil && !errors.Is(err, models.ErrNotFound) { // of a purged post, the item keeps the answer
 		return fmt.Errorf("labeling: labels of %s: %w", it.Post, err)
 	}
@@ -150,6 +153,20 @@ func (d *Desk) settle(ctx context.Context, it models.Item, atRest bool) error {
 		return nil
 	}
 	return d.close(ctx, it)
+}
+
+// unpark takes note that no run waits for a disputed item any more.
+func (d *Desk) unpark(ctx context.Context, it models.Item, atRest bool) error {
+	if !atRest || !it.Parking {
+		return nil
+	}
+	it.Parking = false
+	it.Rev++
+	err := d.items.PutItem(ctx, it)
+	if errors.Is(err, models.ErrConflict) {
+		return nil // another answer came, and may have settled it
+	}
+	return err
 }
 
 func (d *Desk) close(ctx context.Context, it models.Item) error {

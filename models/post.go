@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -172,14 +173,15 @@ type Change struct {
 	Media   []Media      `json:"media,omitempty"`  // fetched images, merged by URL
 	Labels  []Label      `json:"labels,omitempty"` // merged by attribute and taxonomy
 	Publish *Publication `json:"publish,omitempty"`
-	Profile string       `json:"profile,omitempty"` // whose publication it is
+	Profile string       `json:"profile,omitempty"` // whose publication Publish is, or was Checked
+	Checked bool         `json:"checked,omitempty"` // people answered after all: the publication is no longer unchecked
 	Source  *Post        `json:"source,omitempty"`  // a newer reading of the same post: text, media, counts, author, raw
 	Delete  *Tombstone   `json:"delete,omitempty"`
 }
 
 // Empty reports whether c alters nothing.
 func (c Change) Empty() bool {
-	return len(c.Media) == 0 && len(c.Labels) == 0 && c.Publish == nil && c.Source == nil && c.Delete == nil
+	return len(c.Media) == 0 && len(c.Labels) == 0 && c.Publish == nil && !c.Checked && c.Source == nil && c.Delete == nil
 }
 
 // Apply alters p and reports whether anything changed; it then adds one to
@@ -199,12 +201,11 @@ func (c Change) Apply(p *Post) bool {
 		p.Labels = mergeLabel(p.Labels, l)
 	}
 	if c.Publish != nil && c.Publish.Generation >= p.Published[c.Profile].Generation {
-		published := make(map[string]Publication, len(p.Published)+1)
-		for k, v := range p.Published {
-			published[k] = v
-		}
-		published[c.Profile] = *c.Publish
-		p.Published = published
+		p.publish(c.Profile, *c.Publish)
+	}
+	if pub := p.Published[c.Profile]; c.Checked && pub.Unchecked {
+		pub.Unchecked = false
+		p.publish(c.Profile, pub)
 	}
 	if c.Delete != nil {
 		*p = Post{ID: p.ID, SchemaVersion: p.SchemaVersion, Rev: p.Rev, Source: p.Source, CreatedAt: p.CreatedAt, Tombstone: c.Delete}
@@ -214,6 +215,16 @@ func (c Change) Apply(p *Post) bool {
 	}
 	p.Rev++
 	return true
+}
+
+// publish replaces a profile's publication in a map of p's own.
+func (p *Post) publish(profile string, pub Publication) {
+	published := maps.Clone(p.Published)
+	if published == nil {
+		published = map[string]Publication{}
+	}
+	published[profile] = pub
+	p.Published = published
 }
 
 // visible serialises all of p but its rev.

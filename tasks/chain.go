@@ -27,6 +27,7 @@ type Job struct {
 	Profile *profile.Profile
 	Now     time.Time
 	began   time.Time
+	deaths  int // of workers on this step, so far
 }
 
 // Outcome is what a step returns: what to do with the run, and what to save in
@@ -82,6 +83,7 @@ func (r *Runner) next(j Job, out Outcome, spent models.Spent) models.Move {
 	switch out.kind {
 	case models.OutWait:
 		m = run.Wait(out.delay, out.reason, j.Now, r.opt.Horizon)
+		m.Run.Deaths = j.deaths
 	case models.OutPark:
 		m = run.Park(out.until, out.reason, j.Now)
 	case models.OutDropped:
@@ -90,7 +92,9 @@ func (r *Runner) next(j Job, out Outcome, spent models.Spent) models.Move {
 		m = r.route(j, post, run, out, spent)
 	}
 	m.Change = merge(out.Change, m.Change)
-	m.Dirty = m.Run.State == models.Dropped && len(post.Published) > 0
+	// A drop may leave a publication behind that this run's move altered, and a
+	// label may be what another profile's run waits for: the projector sees to both.
+	m.Dirty = (m.Run.State == models.Dropped && len(post.Published) > 0) || len(out.Change.Labels) > 0
 	m.Entry.Cost = out.Cost
 	m.Entry.Models = modelNames(out.Results)
 	return m

@@ -161,7 +161,8 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 		return it, nil
 	}
 	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed) && !answers(it, questions)
-	if !missing && !reopen && (it.Parking || !rule) {
+	narrower := len(questions) < len(it.Questions) // the rest was answered for another profile
+	if !missing && !reopen && !narrower && (it.Parking || !rule) {
 		return it, nil
 	}
 	if missing {
@@ -169,6 +170,10 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 	}
 	if it.State == models.ItemClosed {
 		it.Answers = nil // their labels are on the post; what is asked now is new
+	}
+	if narrower && it.Parking {
+		it.Questions, it.Rev = questions, it.Rev+1
+		return it, l.Items.PutItem(ctx, it)
 	}
 	if missing || reopen {
 		it.State, it.Questions, it.Wanted = models.ItemOpen, questions, max(1, j.Profile.Label.Answers)
@@ -191,11 +196,7 @@ func ended(it models.Item, run models.Run, questions []models.Question) bool {
 	if it.State == models.ItemExpired {
 		return run.Item == it.ID
 	}
-	verdict, labels := it.Judge()
-	return it.State == models.ItemClosed && verdict == models.Settled &&
-		!slices.ContainsFunc(questions, func(q models.Question) bool {
-			return !slices.ContainsFunc(labels, func(l models.Label) bool { return l.Attribute == q.Attribute })
-		})
+	return it.State == models.ItemClosed && answers(it, questions)
 }
 
 // answers reports whether it has settled what is asked: then nobody is asked again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"weft/models"
@@ -17,11 +18,19 @@ type DirtyPosts interface {
 	Clean(ctx context.Context, post string, rev int64) error
 }
 
-// Projector projects such posts again, into search and history. It may run in
+// Waker queues a parked run again.
+type Waker interface {
+	Wake(ctx context.Context, post, profile, reason string) (woken bool, err error)
+}
+
+// Projector projects such posts again, into search and history, and wakes runs
+// whose question was answered for another profile meanwhile. It may run in
 // several processes at once.
 type Projector struct {
 	Dirty     DirtyPosts
 	Timelines Timelines
+	Items     Items
+	Waker     Waker
 	Search    Search
 	Staging   Staging
 	Now       func() time.Time
@@ -68,8 +77,39 @@ func (p *Projector) one(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := p.wake(ctx, post, runs); err != nil {
+		return err
+	}
 	if p.Crash != nil {
 		p.Crash("projected")
 	}
 	return p.Dirty.Clean(ctx, id, post.Rev)
+}
+
+// wake looks after the post's parked runs: nobody is asked what somebody has
+// answered already.
+func (p *Projector) wake(ctx context.Context, post models.Post, runs []models.Run) error {
+	for _, run := range runs {
+		if run.State != models.Parked || run.Item == "" || len(post.Labels) == 0 {
+			continue
+		}
+		it, err := p.Items.Item(ctx, run.Item)
+		if err != nil {
+			return err
+		}
+		if !answeredElsewhere(it, post.Labels) {
+			continue
+		}
+		if _, err := p.Waker.Wake(ctx, post.ID, run.Profile, "answered for another profile"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func answeredElsewhere(it models.Item, labels []models.Label) bool {
+	return slices.ContainsFunc(labels, func(l models.Label) bool {
+		return l.Item != it.ID && l.Taxonomy == it.Taxonomy &&
+			slices.ContainsFunc(it.Questions, func(q models.Question) bool { return q.Attribute == l.Attribute })
+	})
 }

@@ -114,9 +114,9 @@ func (r *Runner) Handle(ctx context.Context, t models.Task, retried int) error {
 // do is the last row of the table.
 func (r *Runner) do(ctx context.Context, post models.Post, run models.Run, retried int) error {
 	j := Job{Post: post, Run: run, Now: r.opt.Now()}
-	j.began = j.Now
-	if deaths := run.Deaths + max(0, retried-run.Tried); deaths >= r.opt.Deaths {
-		reason := fmt.Sprintf("poison: %d workers died on it at %s", deaths, run.Step)
+	j.began, j.deaths = j.Now, run.Deaths+max(0, retried-run.Tried)
+	if j.deaths >= r.opt.Deaths {
+		reason := fmt.Sprintf("poison: %d workers died on it at %s", j.deaths, run.Step)
 		return r.commit(ctx, j, run.End(models.Failed, reason, j.Now), reason)
 	}
 	ctx, span := r.span(ctx, run)
@@ -172,7 +172,7 @@ func (r *Runner) fail(ctx context.Context, j Job, err error) error {
 	case models.Unavailable:
 		d := min(r.opt.Backoff<<min(run.Waits, 16), time.Minute)
 		m := run.Wait(d, "waits for a service", j.Now, r.opt.Horizon)
-		m.Run.Error = err.Error()
+		m.Run.Error, m.Run.Deaths = err.Error(), j.deaths // the new task starts counting anew
 		return r.commit(ctx, j, m, err.Error())
 	case models.Permanent:
 		m := run.End(models.Failed, err.Error(), j.Now)

@@ -90,7 +90,7 @@ func newWorld(t reporter, dir string, s *scenario) *world {
 		Now: clock, Horizon: horizon, Crash: crash, Recorder: w,
 	})
 	w.desk = labeling.NewDesk(w.docs, w.docs, w.runner, clock, crash)
-	w.project = &tasks.Projector{Dirty: w.docs, Timelines: w.docs, Search: faultySearch{w}, Staging: staging, Now: clock, Crash: crash}
+	w.project = &tasks.Projector{Dirty: w.docs, Timelines: w.docs, Items: w.docs, Waker: w.runner, Search: faultySearch{w}, Staging: staging, Now: clock, Crash: crash}
 	return w
 }
 

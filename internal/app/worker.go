@@ -63,7 +63,7 @@ func (a *App) housekeeping() []job {
 	cfg := a.Config
 	rec := a.Reconciler()
 	projector := &tasks.Projector{
-		Dirty: a.Documents, Timelines: a.Documents, Search: a.Search, Staging: a.Documents, Now: a.opt.Now, Crash: a.opt.Crash.Hit,
+		Dirty: a.Documents, Timelines: a.Documents, Items: a.Documents, Waker: a.Runner, Search: a.Search, Staging: a.Documents, Now: a.opt.Now, Crash: a.opt.Crash.Hit,
 	}
 	builder := a.Builder()
 	purger := a.purger()
