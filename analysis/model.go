@@ -10,6 +10,7 @@ import (
 // Kind says what a model looks at.
 type Kind string
 
+// The kinds.
 const (
 	ImageKind Kind = "image"
 	TextKind  Kind = "text"
@@ -28,6 +29,7 @@ type Info struct {
 // ParamType is the type of a parameter.
 type ParamType string
 
+// The types.
 const (
 	Int   ParamType = "int"
 	Float ParamType = "float"

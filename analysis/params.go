@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -65,7 +66,7 @@ func (p Param) check(given any) (float64, error) {
 	var v float64
 	switch value := reflect.ValueOf(given); {
 	case !value.IsValid():
-		return 0, fmt.Errorf("it has no value")
+		return 0, errors.New("it has no value")
 	case value.CanInt():
 		v = float64(value.Int())
 	case value.CanUint():
@@ -77,7 +78,7 @@ func (p Param) check(given any) (float64, error) {
 	}
 	switch {
 	case math.IsNaN(v):
-		return 0, fmt.Errorf("it is not a number")
+		return 0, errors.New("it is not a number")
 	case p.Type == Int && v != math.Trunc(v):
 		return 0, fmt.Errorf("%s is not a whole number", number(v))
 	case v < p.Min || v > p.Max:

@@ -191,9 +191,9 @@ func kind(n ast.Node) string {
 	case *ast.NullNode:
 		return "nothing"
 	case *ast.StringNode, *ast.LiteralNode:
-		return "the word " + quoted(n.(ast.ScalarNode).GetToken().Value)
+		return "the word " + quoted(n.GetToken().Value)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return "the number " + n.(ast.ScalarNode).GetToken().Value
+		return "the number " + n.GetToken().Value
 	case *ast.BoolNode:
 		return n.Token.Value
 	case *ast.SequenceNode:

@@ -62,6 +62,7 @@ type Label struct {
 // Then is what happens to a question that nobody answered in time.
 type Then string
 
+// What may happen then.
 const (
 	ThenEscalate Then = "escalate" // it goes to the front of the queue, and the post goes on waiting
 	ThenDrop     Then = "drop"     // the run is dropped

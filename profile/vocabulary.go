@@ -190,7 +190,8 @@ func (l look) values(name string) []string {
 func (m mention) shown(v any) string {
 	switch m.word {
 	case "confidence":
-		return m.attribute + " " + decimal(v.(float64), 2)
+		sure, _ := v.(float64) // nothing else can come of the word
+		return m.attribute + " " + decimal(sure, 2)
 	case "has":
 		if v == true {
 			return "has " + m.attribute

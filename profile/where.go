@@ -133,8 +133,7 @@ var expectedBool = regexp.MustCompile(`^expected bool, but got (.*)$`)
 
 // problemOf turns expr's error into ours.
 func problemOf(err error) problem {
-	var fe *file.Error
-	if errors.As(err, &fe) {
+	if fe, ok := errors.AsType[*file.Error](err); ok {
 		return problem{fe.From, fe.Message}
 	}
 	if m := expectedBool.FindStringSubmatch(err.Error()); m != nil {

@@ -13,6 +13,7 @@ import (
 // Sight is what a look behind a task's id finds.
 type Sight string
 
+// What Look finds.
 const (
 	Waiting Sight = "waiting" // pending, scheduled or in retry: it will be seen
 	Working Sight = "working" // active, and its worker renews the lease

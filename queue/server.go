@@ -102,8 +102,7 @@ func (a handler) ProcessTask(ctx context.Context, at *asynq.Task) error {
 // only a recorded attempt counts. What comes from asynq itself (an expired
 // lease, a handler past asynq's deadline) is not, and counts as a lost worker.
 func isFailure(err error) bool {
-	var f *models.Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*models.Fault](err); ok {
 		return f.Class == models.Retryable
 	}
 	return true

@@ -60,10 +60,11 @@ func extent(counts []int) (from, to int) {
 		total += n
 	}
 	left := 0
-	for from = 0; from < len(counts); from++ {
+	for from < len(counts) {
 		if left += counts[from]; left*100 > total {
 			break
 		}
+		from++
 	}
 	left = 0
 	for to = len(counts); to > from; to-- {

@@ -18,7 +18,7 @@ type filling struct{ value, en, fr, zh string }
 
 func brandFillings() []filling {
 	var out []filling
-	for _, line := range strings.Split(strings.TrimSpace(`
+	for line := range strings.SplitSeq(strings.TrimSpace(`
 Gucci|Gucci|gucci|古驰
 Nike|nike|Nike|耐克
 Uniqlo|UNIQLO|Uniqlo|优衣库

@@ -2,6 +2,7 @@ package text
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -89,13 +90,13 @@ func loadLexicon(fsys fs.FS) (*lexicon, error) {
 
 func (f *termFile) check() error {
 	if f.Kind == "" {
-		return fmt.Errorf("kind is missing")
+		return errors.New("kind is missing")
 	}
 	seen := map[string]bool{}
 	for _, t := range f.Terms {
 		switch {
 		case t.Value == "":
-			return fmt.Errorf("a term has no value")
+			return errors.New("a term has no value")
 		case seen[t.Value]:
 			return fmt.Errorf("%q is there twice", t.Value)
 		case len(t.forms()) == 0:

@@ -195,8 +195,7 @@ func (r *reading) readTag(t span) {
 // deniedBefore reports whether the caption's words turn down the hashtag at
 // byte from: "no #gucci".
 func (r *reading) deniedBefore(from int) bool {
-	for i := len(r.hits) - 1; i >= 0; i-- {
-		h := r.hits[i]
+	for _, h := range slices.Backward(r.hits) {
 		if r.at[h.to] > from {
 			continue
 		}

@@ -62,7 +62,7 @@ Without --profile, each profile takes the posts that its match section fits.`,
 				},
 			})
 			bar.Close()
-			if err = errors.Join(err, refused.Close()); err != nil {
+			if err := errors.Join(err, refused.Close()); err != nil {
 				return err
 			}
 			if err := env.Print(rep, func(w io.Writer) error { return writeImport(w, rep, rejects) }); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"weft/internal/app"
 	"weft/internal/cli"
+	"weft/internal/live"
 	"weft/models"
 	"weft/profile"
 )
@@ -49,7 +50,10 @@ are counted and left out.
 				return err
 			}
 			defer a.Close()
+			bar := live.NewProgress(env.Stderr, 0, "posts", "reanalyze")
+			req.Progress = progress(bar)
 			rep, err := a.Reanalyze(cmd.Context(), req)
+			bar.Close()
 			if err != nil {
 				return err
 			}

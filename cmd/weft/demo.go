@@ -46,7 +46,8 @@ dropped, failed, broken (on purpose), seconds, posts_per_second, by_step.`,
 		Example: "  weft demo\n  weft demo --photos ~/photos\n  weft demo --posts 1000 --exit --json --data /tmp/demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := openDemo(cmd.Context(), env)
+			opt.Tally = &demo.Tally{}
+			a, err := openDemo(cmd.Context(), env, opt.Tally)
 			if err != nil {
 				return err
 			}
@@ -65,7 +66,7 @@ dropped, failed, broken (on purpose), seconds, posts_per_second, by_step.`,
 }
 
 // openDemo opens Weft in a folder that no earlier demo has used.
-func openDemo(ctx context.Context, env *cli.Env) (*app.App, error) {
+func openDemo(ctx context.Context, env *cli.Env, tally *demo.Tally) (*app.App, error) {
 	cfg, err := env.Config(append(hurry(), config.Override{Key: "log.level", Value: "warn"})...)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func openDemo(ctx context.Context, env *cli.Env) (*app.App, error) {
 	if _, err := os.Stat(filepath.Join(cfg.Data, "documents.db")); err == nil {
 		return nil, cli.Usage(fmt.Errorf("%s holds data already: remove it, or choose another folder with --data", cfg.Data))
 	}
-	return app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
+	return app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
 }
 
 // runDemo runs the demo beside the workers, and stays up unless it is to exit.

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"weft/internal/cli"
@@ -41,7 +39,7 @@ func configCommand(env *cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return env.Print(cfg.String(), func(w io.Writer) error { return cfg.Print(w) })
+			return env.Print(cfg.String(), cfg.Print)
 		},
 	}
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -51,9 +49,7 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	context.AfterFunc(ctx, func() {
-		time.AfterFunc(a.Config.Drain+10*time.Second, func() { os.Exit(cli.ExitUnavailable) })
-	})
+	cli.EndRegardless(ctx, a.Config.Drain)
 	g.Go(func() error { return a.Work(ctx) })
 	g.Go(func() error {
 		return app.ServeMonitor(ctx, listen, h, func(url string) {

@@ -47,6 +47,7 @@ time, and gives the rest back.
 				return err
 			}
 			defer a.Close()
+			cli.EndRegardless(cmd.Context(), a.Config.Drain)
 			return a.Work(cmd.Context())
 		},
 	}

@@ -30,6 +30,7 @@ type Options struct {
 	Host    bool   // it starts the embedded Redis, if that is configured
 	NoQueue bool   // it can do without Redis: an embedded queue that isn't running is no error
 	Log     *slog.Logger
+	Record  tasks.Recorder // counts beside the metrics; may be nil
 
 	// For tests.
 	Crash  *crashpoint.Points  // named crash points; nil in production
@@ -130,7 +131,7 @@ func (a *App) wire() error {
 	}
 	a.Runner = tasks.NewRunner(a.Documents, a.Queue, a.Library, steps, tasks.Options{
 		Attempts: cfg.Steps.Attempts, Deaths: cfg.Steps.Deaths, Timeouts: cfg.Steps.Timeouts, Horizon: cfg.Reconcile.Horizon,
-		Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: a.Metrics, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
+		Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: recorders{a.Metrics, a.opt.Record}, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
 	})
 	a.Desk = labeling.NewDesk(a.Documents, a.Documents, a.Runner, a.opt.Now, a.opt.Crash.Hit)
 	return nil
@@ -184,4 +185,17 @@ func (p preparer) Prepare(ctx context.Context, original []byte) (tasks.Prepared,
 	return tasks.Prepared{
 		SHA256: got.SHA256, PHash: got.PHash, Type: got.Type, Width: got.Width, Height: got.Height, Rendition: got.Rendition,
 	}, nil
+}
+
+// recorders tells the metrics, and whoever looks on.
+type recorders struct {
+	metrics *telemetry.Metrics
+	more    tasks.Recorder
+}
+
+func (r recorders) Step(step, profile, outcome string, seconds, cost float64) {
+	r.metrics.Step(step, profile, outcome, seconds, cost)
+	if r.more != nil {
+		r.more.Step(step, profile, outcome, seconds, cost)
+	}
 }

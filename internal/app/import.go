@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"weft/internal/crashpoint"
 	"weft/internal/telemetry"
@@ -17,6 +20,10 @@ import (
 
 // importBatch is how many posts are stored and enqueued at once.
 const importBatch = 500
+
+// untilFetched is how long an imported original waits for its fetch: longer
+// than any backlog that somebody would leave alone.
+const untilFetched = 30 * 24 * time.Hour
 
 // Import asks for posts from a folder of images, an NDJSON or a CSV file.
 type Import struct {
@@ -55,8 +62,7 @@ func (a *App) Import(ctx context.Context, req Import) (ImportReport, error) {
 		rep.Records++
 		if item.Err == nil {
 			err = a.storeImages(ctx, item)
-			var bad *file.BadRecord
-			if errors.As(err, &bad) {
+			if bad, ok := errors.AsType[*file.BadRecord](err); ok {
 				item.Err = bad
 			} else if err != nil {
 				return rep, err
@@ -175,7 +181,13 @@ func (a *App) storeImages(ctx context.Context, item file.Item) error {
 		if err != nil {
 			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: err.Error()}
 		}
-		if err := a.Documents.AddRefs(ctx, []models.BlobRef{{Key: key, Post: item.Post.ID}}); err != nil {
+		if sum := sha256.Sum256(data); key != "originals/"+hex.EncodeToString(sum[:]) {
+			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: "the file changed while it was imported"}
+		}
+		// The fetch step's own reference has the profile's retention. This one
+		// holds the original until then, so it must not outlast it by much.
+		ref := models.BlobRef{Key: key, Post: "import/" + item.Post.ID, Expires: a.opt.Now().Add(untilFetched)}
+		if err := a.Documents.AddRefs(ctx, []models.BlobRef{ref}); err != nil {
 			return fmt.Errorf("app: reference image: %w", err)
 		}
 		if err := a.Blobs.Put(ctx, key, "application/octet-stream", data); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"weft/internal/crashpoint"
 	"weft/storage/history"
 )
 
@@ -14,7 +13,7 @@ func (a *App) purger() *history.Purger {
 	return history.NewPurger(history.PurgeParams{
 		Posts: a.Documents, Marker: a.Documents, Search: a.Search, Clock: a.opt.Now, Log: a.Log,
 		Retention: a.retention, Shortest: a.shortestRetention(),
-		Crash: func(string) { a.opt.Crash.Hit(crashpoint.PurgeUnsearched) },
+		Crash: a.opt.Crash.Hit,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,19 +15,24 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"weft/internal/config"
+	"weft/models"
 )
 
 // addressFile is where the process that hosts the embedded Redis leaves its
 // address for the other commands.
 const addressFile = "redis.addr"
 
-// ErrNotRunning: the embedded queue lives in the process of `weft up`, and there is none.
+// ErrNotRunning means that the embedded queue is wanted, which lives in the
+// process of `weft up`, and there is none.
 var ErrNotRunning = errors.New("the embedded queue is not running: start `weft up` with the same data folder, or set redis.url to a server")
+
+// ErrRunning means that another process serves the embedded queue of the data folder.
+var ErrRunning = errors.New("the embedded queue of this data folder is running already")
 
 // openRedis connects to the configured server. With the embedded one, a host
 // starts it on loopback and everybody else joins it.
 func (a *App) openRedis(ctx context.Context, cfg config.Config, host bool) error {
-	opt, err := a.redisOptions(cfg, host)
+	opt, err := a.redisOptions(ctx, cfg, host)
 	if err != nil {
 		return err
 	}
@@ -39,14 +45,17 @@ func (a *App) openRedis(ctx context.Context, cfg config.Config, host bool) error
 		if cfg.Redis.URL == config.Embedded {
 			return ErrNotRunning
 		}
-		return fmt.Errorf("app: redis at %s: %w", opt.Addr, err)
+		return models.Faultf(models.Unavailable, "app: redis at %s: %w", opt.Addr, err)
 	}
 	a.Redis = rdb
 	return nil
 }
 
-func (a *App) redisOptions(cfg config.Config, host bool) (*redis.Options, error) {
+func (a *App) redisOptions(ctx context.Context, cfg config.Config, host bool) (*redis.Options, error) {
 	if cfg.Redis.URL != config.Embedded {
+		if !strings.HasPrefix(cfg.Redis.URL, "redis:") && !strings.HasPrefix(cfg.Redis.URL, "rediss:") {
+			return nil, notBuiltIn("redis.url", cfg.Redis.URL, config.Embedded+", redis://HOST:PORT and rediss://HOST:PORT")
+		}
 		opt, err := redis.ParseURL(cfg.Redis.URL)
 		if err != nil {
 			return nil, fmt.Errorf("app: redis.url: %w", err)
@@ -54,24 +63,48 @@ func (a *App) redisOptions(cfg config.Config, host bool) (*redis.Options, error)
 		return opt, nil
 	}
 	path := filepath.Join(cfg.Data, addressFile)
-	if !host {
-		addr, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, ErrNotRunning
-		}
-		if err != nil {
-			return nil, fmt.Errorf("app: embedded redis: %w", err)
-		}
-		return &redis.Options{Addr: strings.TrimSpace(string(addr))}, nil
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("app: embedded redis: %w", err)
 	}
+	addr := strings.TrimSpace(string(text))
+	switch {
+	case !host && addr == "":
+		return nil, ErrNotRunning
+	case !host:
+		return &redis.Options{Addr: addr}, nil
+	case addr != "" && answers(ctx, addr):
+		return nil, fmt.Errorf("app: %w at %s: stop that process, or choose another folder with --data (%s names the address)", ErrRunning, addr, path)
+	}
+	return a.host(cfg.Redis.Listen, path)
+}
+
+// host starts the embedded Redis and leaves its address at path.
+func (a *App) host(listen, path string) (*redis.Options, error) {
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true) // otherwise leases of the queue's servers never run out
-	if err := server.StartAddr(cfg.Redis.Listen); err != nil {
-		return nil, fmt.Errorf("app: embedded redis on %s: %w", cfg.Redis.Listen, err)
+	if err := server.StartAddr(listen); err != nil {
+		return nil, fmt.Errorf("app: embedded redis on %s: %w", listen, err)
 	}
 	a.onClose("embedded redis", func() error { server.Close(); return os.Remove(path) })
 	if err := os.WriteFile(path, []byte(server.Addr()+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("app: embedded redis: %w", err)
 	}
 	return &redis.Options{Addr: server.Addr()}, nil
+}
+
+// answers reports whether a Redis is at addr. A file that a killed process left
+// behind names a port where nobody listens, and that shows at once.
+func answers(ctx context.Context, addr string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var d net.Dialer // first, because the client logs a refused connection
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // nothing was sent
+	rdb := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
+	defer rdb.Close()
+	return rdb.Ping(ctx).Err() == nil
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,10 @@ import (
 	"weft/storage/sqlite"
 	"weft/tasks"
 )
+
+// ErrNotBuiltIn means that a store or queue is planned, and named in the
+// configuration, but not there yet.
+var ErrNotBuiltIn = errors.New("not built in yet")
 
 // Documents is everything that Weft's parts ask of the document store. Each
 // part declares its own few methods; this is their sum, for the wiring alone.
@@ -86,6 +91,9 @@ func (a *App) openStores(ctx context.Context, cfg config.Config) error {
 	a.onClose("search", search.Close)
 	a.Search = search
 
+	if !strings.HasPrefix(cfg.Blobs.URL, "file:") {
+		return notBuiltIn("blobs.url", cfg.Blobs.URL, "file://FOLDER")
+	}
 	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs.URL); err != nil {
 		return fmt.Errorf("app: blobs: %w", err)
 	}
@@ -114,11 +122,16 @@ func (a *App) openHistory(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
+// notBuiltIn refuses a URL that the configuration knows and this program doesn't.
+func notBuiltIn(key, url, allowed string) error {
+	return fmt.Errorf("app: %s %q: %w; allowed: %s", key, config.Redact(url), ErrNotBuiltIn, allowed)
+}
+
 // HistoryPath returns the folder that history.url names.
 func HistoryPath(cfg config.Config) (string, error) {
 	dir, ok := strings.CutPrefix(cfg.History.URL, "duckdb:")
 	if !ok {
-		return "", fmt.Errorf("app: history.url %q: only duckdb:FOLDER is built in", cfg.History.URL)
+		return "", notBuiltIn("history.url", cfg.History.URL, "duckdb:FOLDER")
 	}
 	return filepath.Abs(dir)
 }
@@ -126,7 +139,7 @@ func HistoryPath(cfg config.Config) (string, error) {
 func sqlitePath(key, url string) (string, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok {
-		return "", fmt.Errorf("app: %s %q: only sqlite:FILE is built in", key, url)
+		return "", notBuiltIn(key, url, "sqlite:FILE")
 	}
 	return filepath.Abs(path)
 }

@@ -163,6 +163,6 @@ func predict(ctx context.Context, engine *analysis.Engine, post models.Post, pro
 type forgetful struct{}
 
 func (forgetful) Results(context.Context, []string) (map[string]models.Result, error) {
-	return nil, nil
+	return map[string]models.Result{}, nil
 }
 func (forgetful) PutResults(context.Context, []models.Result) error { return nil }

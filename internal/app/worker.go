@@ -22,7 +22,7 @@ import (
 // not done by the deadline goes back to the queue.
 func (a *App) Work(ctx context.Context) error {
 	cfg := a.Config
-	stopMetrics, err := a.serveMetrics()
+	stopMetrics, err := a.serveMetrics(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,7 @@ func (a *App) Work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.Log.Info("configuration", "effective", cfg)
 	a.Log.Info("working", "queues", served)
 	var house sync.WaitGroup
 	for _, job := range a.housekeeping() {
@@ -137,11 +138,12 @@ func (a *App) sweepBlobs(ctx context.Context) error {
 }
 
 // serveMetrics serves /metrics, /healthz and /readyz where the configuration says.
-func (a *App) serveMetrics() (stop func(), err error) {
+func (a *App) serveMetrics(ctx context.Context) (stop func(), err error) {
 	if a.Config.Metrics.Listen == "" {
 		return func() {}, nil
 	}
-	listener, err := net.Listen("tcp", a.Config.Metrics.Listen)
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", a.Config.Metrics.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("app: metrics.listen: %w", err)
 	}

@@ -24,7 +24,9 @@ import (
 const hops = "name: hops\nanalyze-light: { models: [] }\n"
 
 // steps are the queues it serves.
-var steps = []models.Step{models.Fetch, models.AnalyzeLight, models.Index, models.Archive}
+func steps() []models.Step {
+	return []models.Step{models.Fetch, models.AnalyzeLight, models.Index, models.Archive}
+}
 
 // noop is a step without work.
 type noop struct{}
@@ -54,11 +56,7 @@ type rig struct {
 	runner  *tasks.Runner
 	profile *profile.Profile
 	ended   atomic.Int64
-
-	mu        sync.Mutex
-	latencies []time.Duration
-	admitted  map[string]time.Time
-	closers   []func() error
+	closers []func() error
 }
 
 func newRig(ctx context.Context, dir, addr string) (*rig, error) {
@@ -75,9 +73,9 @@ func newRig(ctx context.Context, dir, addr string) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{docs: docs, queue: q, profile: p, admitted: map[string]time.Time{}, closers: []func() error{rdb.Close, docs.Close}}
+	r := &rig{docs: docs, queue: q, profile: p, closers: []func() error{rdb.Close, docs.Close}}
 	table := tasks.Steps{}
-	for _, s := range steps {
+	for _, s := range steps() {
 		table[s] = noop{}
 	}
 	r.runner = tasks.NewRunner(docs, q, one{p}, table, tasks.Options{Gate: true, Recorder: r})
@@ -132,7 +130,7 @@ func (r *rig) serve(ctx context.Context, n int64) error {
 		return err
 	}
 	concurrency := map[models.Step]int{}
-	for _, s := range steps {
+	for _, s := range steps() {
 		concurrency[s] = 32
 	}
 	servers, err := r.queue.Serve(r.runner, queue.ServeOptions{

@@ -32,25 +32,33 @@ func main() {
 	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole to this file")
 	flag.Parse()
 	ctx := context.Background()
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err == nil {
-			err = pprof.StartCPUProfile(f)
+	err := profiled(*profile, func() error {
+		if err := run(ctx, *posts, *rounds, time.Duration(*seconds)*time.Second); err != nil || *demo == "" {
+			return err
 		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "bench:", err)
-			os.Exit(1)
-		}
-		defer pprof.StopCPUProfile()
-	}
-	err := run(ctx, *posts, *rounds, time.Duration(*seconds)*time.Second)
-	if err == nil && *demo != "" {
-		err = demoChain(ctx, *demo)
-	}
+		return demoChain(ctx, *demo)
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled does work, and writes its CPU profile to path unless that is empty.
+func profiled(path string, work func() error) (err error) {
+	if path == "" {
+		return work()
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return work()
 }
 
 func run(ctx context.Context, posts, rounds int, latency time.Duration) (err error) {

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,6 +89,14 @@ func (e *Env) Open(ctx context.Context, opt app.Options, more ...config.Override
 	return app.New(ctx, cfg, opt)
 }
 
+// EndRegardless ends the process when draining, which begins with ctx's end,
+// takes longer than it may: a step that hangs must not hold up a restart.
+func EndRegardless(ctx context.Context, drain time.Duration) {
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(drain+10*time.Second, func() { os.Exit(ExitUnavailable) })
+	})
+}
+
 // Print writes v as JSON, or lets text write it for people.
 func (e *Env) Print(v any, text func(io.Writer) error) error {
 	if !e.JSON {
@@ -130,7 +139,7 @@ func exitCode(err error) int {
 	var u usageError
 	var f *models.Fault
 	switch {
-	case errors.As(err, &u):
+	case errors.As(err, &u), errors.Is(err, app.ErrNotBuiltIn), errors.Is(err, app.ErrRunning):
 		return ExitUsage
 	case errors.Is(err, app.ErrNotRunning), errors.As(err, &f) && f.Class == models.Unavailable:
 		return ExitUnavailable

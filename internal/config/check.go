@@ -107,7 +107,7 @@ func (l *loader) scheme(name, text, alone string, schemes ...string) {
 		allowed = alone + ", " + allowed
 	}
 	m := schemePattern.FindStringSubmatch(text)
-	if m == nil || !slices.Contains(schemes, m[1]) {
+	if len(m) < 2 || !slices.Contains(schemes, m[1]) {
 		l.refuse(name, "%q is not of a known kind; allowed: %s", Redact(text), allowed)
 		return
 	}

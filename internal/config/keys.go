@@ -48,12 +48,12 @@ func (c *Config) storeKeys() []key {
 	return []key{
 		text("environment", &c.Environment, "Prefix of the queue names, so that two set-ups can share a Redis server: up to 16 of a-z and 0-9."),
 		text("data", &c.Data, "Folder of everything that is embedded. A relative one is taken from the working directory."),
-		url("redis.url", &c.Redis.URL, "", "The queue's server: `embedded` (in this process), `redis://`, `rediss://` (TLS), `redis-sentinel://` or `redis-cluster://`."),
+		url("redis.url", &c.Redis.URL, "", "The queue's server: `embedded` (in this process), `redis://` or `rediss://` (TLS). Not built in yet: `redis-sentinel://`, `redis-cluster://`."),
 		text("redis.listen", &c.Redis.Listen, "Loopback address of the embedded Redis; port 0 takes any free one. It has no password: everybody on this machine can reach it."),
-		url("documents.url", &c.Documents.URL, "sqlite:<data>/documents.db", "Posts, runs, labels: `sqlite:<file>` or `mongodb://`."),
-		url("search.url", &c.Search.URL, "sqlite:<data>/search.db", "Search over recent posts: `sqlite:<file>` or `https://` (Elasticsearch)."),
-		url("history.url", &c.History.URL, "duckdb:<data>/history", "The history: `duckdb:<folder>` or `bigquery://`."),
-		url("blobs.url", &c.Blobs.URL, "file://<data>/blobs", "Images: `file://<folder>`, `gs://` or `s3://`."),
+		url("documents.url", &c.Documents.URL, "sqlite:<data>/documents.db", "Posts, runs, labels: `sqlite:<file>`. Not built in yet: `mongodb://`."),
+		url("search.url", &c.Search.URL, "sqlite:<data>/search.db", "Search over recent posts: `sqlite:<file>`. Not built in yet: `https://` (Elasticsearch)."),
+		url("history.url", &c.History.URL, "duckdb:<data>/history", "The history: `duckdb:<folder>`. Not built in yet: `bigquery://`."),
+		url("blobs.url", &c.Blobs.URL, "file://<data>/blobs", "Images: `file://<folder>`. Not built in yet: `gs://`, `s3://`."),
 		texts("profiles", &c.Profiles, "Profile files, or folders of them, beside those that ship. In the variable: separated by commas."),
 	}
 }
@@ -93,7 +93,7 @@ func (c *Config) stepKeys() []key {
 		span("archive.interval", &c.Archive.Interval, 100*time.Millisecond, "How often the part builder looks for rows."),
 		size("limits.image_bytes", &c.Limits.ImageBytes, "Largest image file that is taken, such as 32MiB."),
 		number("limits.image_pixels", &c.Limits.ImagePixels, "Most pixels (width × height) an image may have."),
-		number("limits.decode_pixels", &c.Limits.DecodePixels, "Most pixels that are decoded at one time in a process, over all images: it bounds memory at about 4 bytes each."),
+		number("limits.decode_pixels", &c.Limits.DecodePixels, "Most pixels that are decoded at one time in a process, over all images: it bounds memory, at usually 3 bytes each and up to 16 (progressive JPEG)."),
 	)
 }
 

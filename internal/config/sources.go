@@ -74,8 +74,7 @@ func (l *loader) file(path string, data []byte) {
 	}
 	f, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		var y yaml.Error
-		if errors.As(err, &y) {
+		if y, ok := errors.AsType[yaml.Error](err); ok {
 			l.problem(at(y.GetToken()), "", "%s", y.GetMessage())
 		} else {
 			l.problem(path, "", "%v", err)

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"weft/internal/app"
@@ -27,6 +28,33 @@ type Options struct {
 	Photos string    // a folder of photos instead of rendered ones
 	Dir    string    // for the import files
 	Stderr io.Writer // the live view
+	Tally  *Tally    // told by the workers what they do
+}
+
+// Tally counts how many posts have left each step.
+type Tally struct {
+	mu sync.Mutex
+	n  map[models.Step]int64
+}
+
+// Step counts an outcome; it is the workers' recorder.
+func (t *Tally) Step(step, _, outcome string, _, _ float64) {
+	switch models.Outcome(outcome) {
+	case models.OutAdvance, models.OutDone, models.OutDropped, models.OutFailed:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.n == nil {
+			t.n = map[models.Step]int64{}
+		}
+		t.n[models.Step(step)]++
+	default: // the post stays at the step, or was not at one
+	}
+}
+
+func (t *Tally) of(step models.Step) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n[step]
 }
 
 // Result is what came of it. Its JSON form is an interface: see `weft demo --json`.
@@ -57,6 +85,7 @@ func Run(ctx context.Context, a *app.App, opt Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	fmt.Fprintf(opt.Stderr, "making %d posts with their photos …\n", len(posts))
 	if err := sim.Write(opt.Dir, posts); err != nil {
 		return Result{}, err
 	}
@@ -71,7 +100,7 @@ func Run(ctx context.Context, a *app.App, opt Options) (Result, error) {
 		}
 		total += rep.Records
 	}
-	w := &watch{app: a, labeler: sim.Labeler{Truth: sim.TruthOf(posts), ErrorRate: 0.05, Seed: opt.Seed}, total: int64(total), start: start}
+	w := &watch{app: a, labeler: sim.Labeler{Truth: sim.TruthOf(posts), ErrorRate: 0.05, Seed: opt.Seed}, total: int64(total), start: start, tally: opt.Tally}
 	if err := w.untilSettled(ctx, opt.Stderr); err != nil {
 		return Result{}, err
 	}
@@ -100,6 +129,7 @@ type watch struct {
 	total   int64
 	start   time.Time
 	answers int
+	tally   *Tally
 }
 
 // untilSettled returns when no run is queued and every question that is to be
@@ -163,7 +193,6 @@ func (w *watch) label(ctx context.Context) (waiting int, err error) {
 func (w *watch) snapshot(counts []models.Count) (live.Snapshot, int64) {
 	s := live.Snapshot{Outcomes: map[string]int64{}, Elapsed: time.Since(w.start), Total: w.total}
 	at := map[models.Step]int64{}
-	past := map[models.Step]int64{}
 	var queued int64
 	for _, c := range counts {
 		if c.State == models.Queued {
@@ -172,12 +201,9 @@ func (w *watch) snapshot(counts []models.Count) (live.Snapshot, int64) {
 		} else {
 			s.Outcomes[string(c.State)] += c.N
 		}
-		for _, step := range models.Steps()[:max(0, c.Step.Position())] {
-			past[step] += c.N
-		}
 	}
 	for _, step := range models.Steps() {
-		s.Steps = append(s.Steps, live.StepSnapshot{Step: string(step), Queued: at[step], Done: past[step]})
+		s.Steps = append(s.Steps, live.StepSnapshot{Step: string(step), Queued: at[step], Done: w.tally.of(step)})
 	}
 	return s, queued
 }

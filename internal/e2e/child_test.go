@@ -182,12 +182,12 @@ func (c child) search(s app.Search) app.Search {
 }
 
 type outage struct {
-	real
+	sound
 	file string
 }
 
-// real has another name than its method Search.
-type real interface{ app.Search }
+// sound has another name than its method Search.
+type sound interface{ app.Search }
 
 func (o outage) away() error {
 	if _, err := os.Stat(o.file); err == nil {
@@ -200,12 +200,12 @@ func (o outage) Put(ctx context.Context, doc models.SearchDoc) error {
 	if err := o.away(); err != nil {
 		return err
 	}
-	return o.real.Put(ctx, doc)
+	return o.sound.Put(ctx, doc)
 }
 
 func (o outage) Delete(ctx context.Context, id string, version int64) error {
 	if err := o.away(); err != nil {
 		return err
 	}
-	return o.real.Delete(ctx, id, version)
+	return o.sound.Delete(ctx, id, version)
 }

@@ -205,8 +205,7 @@ func checkLogin(t *testing.T, up running) {
 func status(t *testing.T, bin, data string) map[string]int {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "enqueuer"), "status", "--json", "--data", data).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Fatalf("status: %v\n%s", err, exit.Stderr)
 	}
 	var s struct {

@@ -23,7 +23,7 @@ const settle = 4 * time.Minute
 
 // TestCrashPoints kills a worker at each named gap between two durable writes,
 // starts it again, and holds the laws against what the stores hold in the end.
-func TestCrashPoints(t *testing.T) {
+func TestCrashPoints(t *testing.T) { //nolint:tparallel // the points go side by side, but not beside other tests: the machine is small
 	if testing.Short() {
 		t.Skip("takes minutes: leases are 30 s")
 	}

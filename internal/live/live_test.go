@@ -2,6 +2,7 @@ package live
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -19,6 +20,7 @@ type terminal struct {
 	buf    bytes.Buffer
 	width  int
 	frames []string
+	wrong  string
 }
 
 func (t *terminal) Write(b []byte) (int, error) {
@@ -36,9 +38,12 @@ func (t *terminal) ReadFrom(r io.Reader) (int64, error) {
 func (t *terminal) IsTerminal() bool               { return true }
 func (t *terminal) GetTermSize() (int, int, error) { return t.width, 50, nil }
 
-func (t *terminal) Flush(int) error {
+func (t *terminal) Flush(lines int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if n := strings.Count(t.buf.String(), "\n"); n != lines {
+		t.wrong = fmt.Sprintf("%d lines were drawn, %d will be cleared", n, lines)
+	}
 	t.frames = append(t.frames, regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(t.buf.String(), ""))
 	t.buf.Reset()
 	return nil
@@ -73,6 +78,9 @@ func TestViewInATerminal(t *testing.T) {
 	v.Close()
 	v.Close()
 	v.Update(snapshot()) // too late: ignored
+	if term.wrong != "" {
+		t.Error(term.wrong)
+	}
 	want := strings.Join([]string{
 		"demo: 12/40 posts, 3 posts/s, 0:04",
 		"  fetch         " + strings.Repeat("█", 27) + "      0 queued   0 active     40 done",
@@ -83,7 +91,7 @@ func TestViewInATerminal(t *testing.T) {
 	if d := cmp.Diff(want, term.last()); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
 	}
-	for _, line := range strings.Split(term.last(), "\n") {
+	for line := range strings.SplitSeq(term.last(), "\n") {
 		if n := len([]rune(line)); n > 80 {
 			t.Errorf("%d wide: %q", n, line)
 		}
@@ -98,7 +106,7 @@ func TestViewInANarrowTerminal(t *testing.T) {
 	if got := strings.Count(term.last(), "\n"); got != 4 {
 		t.Errorf("%d lines:\n%s", got, term.last())
 	}
-	for _, line := range strings.Split(term.last(), "\n") {
+	for line := range strings.SplitSeq(term.last(), "\n") {
 		if n := len([]rune(line)); n > 30 {
 			t.Errorf("%d wide: %q", n, line)
 		}

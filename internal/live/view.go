@@ -49,7 +49,7 @@ const (
 type View struct {
 	w       io.Writer
 	bars    *mpb.Progress // nil without a terminal
-	bar     *mpb.Bar
+	lines   []*mpb.Bar    // one bar a line: mpb clears as many lines as it has bars
 	refresh chan any
 	done    chan struct{} // closed with the view
 
@@ -78,9 +78,21 @@ func newView(w io.Writer, title string, options ...mpb.ContainerOption) *View {
 	}
 	v.refresh = make(chan any)
 	v.bars = mpb.New(append(options, mpb.WithManualRefresh(v.refresh))...)
-	v.bar = v.bars.New(0, builder{mpb.BarFillerFunc(v.header)}, mpb.BarFillerTrim(),
-		mpb.BarExtender(mpb.BarFillerFunc(v.body), false))
 	return v
+}
+
+// grow makes the lines: a headline, one per step, and the outcomes.
+func (v *View) grow(steps int) {
+	for len(v.lines) < steps+2 {
+		n := len(v.lines)
+		filler := mpb.BarFillerFunc(func(w io.Writer, st decor.Statistics) error {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			_, err := io.WriteString(w, v.line(n, st.AvailableWidth))
+			return err
+		})
+		v.lines = append(v.lines, v.bars.New(0, builder{filler}, mpb.BarFillerTrim()))
+	}
 }
 
 // builder hands out a filler that is there already.
@@ -112,6 +124,7 @@ func (v *View) Update(s Snapshot) {
 	}
 	v.mu.Unlock()
 	if v.bars != nil {
+		v.grow(len(s.Steps))
 		select {
 		case v.refresh <- nil:
 		case <-v.done:
@@ -132,7 +145,9 @@ func (v *View) Close() {
 	}
 	v.mu.Unlock()
 	if v.bars != nil {
-		v.bar.Abort(false)
+		for _, line := range v.lines {
+			line.Abort(false)
+		}
 		v.bars.Wait()
 	}
 	close(v.done)
@@ -209,35 +224,26 @@ func outcomes(counts map[string]int64) string {
 	return strings.Join(out, ", ")
 }
 
-func (v *View) header(w io.Writer, st decor.Statistics) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	_, err := io.WriteString(w, cut(v.summary(), st.AvailableWidth))
-	return err
-}
-
-// body draws a line per step and one of the outcomes.
-func (v *View) body(w io.Writer, st decor.Statistics) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var out strings.Builder
+// line is the n-th line, in at most width cells.
+func (v *View) line(n, width int) string {
+	switch {
+	case n == 0:
+		return cut(v.summary(), width)
+	case n > len(v.now.Steps):
+		return cut("  "+outcomes(v.now.Outcomes), width)
+	}
 	name, most := 0, v.now.Total
 	for _, s := range v.now.Steps {
 		name, most = max(name, len(s.Step)), max(most, s.Queued+s.Active+s.Done)
 	}
-	for _, s := range v.now.Steps {
-		figures := fmt.Sprintf("%6d queued %3d active %6d done", s.Queued, s.Active, s.Done)
-		label := fmt.Sprintf("  %-*s ", name, s.Step)
-		room := min(60, st.AvailableWidth-len(label)-len(figures)-1)
-		if room < 8 { // too narrow for a bar
-			out.WriteString(cut(label+figures, st.AvailableWidth) + "\n")
-			continue
-		}
-		out.WriteString(label + stacked(s, most, room) + " " + figures + "\n")
+	s := v.now.Steps[n-1]
+	figures := fmt.Sprintf("%6d queued %3d active %6d done", s.Queued, s.Active, s.Done)
+	label := fmt.Sprintf("  %-*s ", name, s.Step)
+	room := min(60, width-len(label)-len(figures)-1)
+	if room < 8 { // too narrow for a bar
+		return cut(label+figures, width)
 	}
-	out.WriteString(cut("  "+outcomes(v.now.Outcomes), st.AvailableWidth) + "\n")
-	_, err := io.WriteString(w, out.String())
-	return err
+	return label + stacked(s, most, room) + " " + figures
 }
 
 // The colours of a bar, as terminals know them: green, yellow, dim.

@@ -53,11 +53,11 @@ func Evaluate(truth Truth, docs []models.SearchDoc) Report {
 		}
 		seen := map[[2]string]bool{}
 		for _, a := range docs[i].Attributes {
-			if key := [2]string{a.Name, a.Value}; !known[a.Name] || seen[key] {
+			key := [2]string{a.Name, a.Value}
+			if !known[a.Name] || seen[key] {
 				continue
-			} else {
-				seen[key] = true
 			}
+			seen[key] = true
 			of(a.Name).Found++
 			if slices.Contains(t[a.Name], a.Value) {
 				of(a.Name).Right++

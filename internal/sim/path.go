@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -173,8 +174,8 @@ func ribbon(z *vector.Rasterizer, pts []pt, width, ox, oy float64) {
 	for _, a := range left[1:] {
 		z.LineTo(float32(a.x-ox), float32(a.y-oy))
 	}
-	for i := len(right) - 1; i >= 0; i-- {
-		z.LineTo(float32(right[i].x-ox), float32(right[i].y-oy))
+	for _, r := range slices.Backward(right) {
+		z.LineTo(float32(r.x-ox), float32(r.y-oy))
 	}
 	z.ClosePath()
 }

@@ -163,8 +163,8 @@ func middle(img *image.RGBA) lab {
 func TestLabRoundTrip(t *testing.T) {
 	for _, s := range swatches() {
 		c := s.at.rgb()
-		back := labOf(float64(c.R)/255, float64(c.G)/255, float64(c.B)/255)
-		if d := lab(back); nearest(d) != s.name || d.L-s.at.L > 3 || s.at.L-d.L > 3 {
+		d := labOf(float64(c.R)/255, float64(c.G)/255, float64(c.B)/255)
+		if nearest(d) != s.name || d.L-s.at.L > 3 || s.at.L-d.L > 3 {
 			t.Errorf("%s: %v became %v", s.name, s.at, d)
 		}
 	}

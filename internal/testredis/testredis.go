@@ -4,6 +4,7 @@
 package testredis
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrMissing: there is no redis-server on this machine.
+// ErrMissing means that there is no redis-server on this machine.
 var ErrMissing = errors.New("testredis: no redis-server on PATH; on Debian: apt-get install redis-server")
 
 // Server is a running redis-server.
@@ -39,7 +40,10 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, fmt.Errorf("testredis: free port: %w", err)
 	}
 	s := &Server{Addr: addr, dir: dir}
-	return s, s.Restart(ctx)
+	if err := s.Restart(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Restart starts the server again on the same port, with whatever it had saved.
@@ -106,7 +110,7 @@ func (s *Server) CPU() (float64, error) {
 		return 0, fmt.Errorf("testredis: %w", err)
 	}
 	// proc(5): utime and stime are fields 14 and 15, in ticks of 10 ms; the name before them ends with ')'.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	var ticks float64
 	for _, f := range fields[11:13] {
 		n, err := strconv.ParseFloat(f, 64)

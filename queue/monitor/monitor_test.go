@@ -257,8 +257,9 @@ func TestSession(t *testing.T) {
 	if s := status(cookie.Value); s != 200 {
 		t.Fatalf("the cookie itself: %d", s)
 	}
+	_, rest, _ := strings.Cut(cookie.Value, ".")
 	for _, forged := range []string{
-		"", "...", cookie.Value + "A", "b3R0bw" + cookie.Value[strings.Index(cookie.Value, "."):], "bm9ib2R5.99999999999.x.", strings.Replace(cookie.Value, ".1", ".9", 1),
+		"", "...", cookie.Value + "A", "b3R0bw." + rest, "bm9ib2R5.99999999999.x.", strings.Replace(cookie.Value, ".1", ".9", 1),
 	} {
 		if s := status(forged); s != 401 {
 			t.Errorf("forged cookie %q: %d", forged, s)

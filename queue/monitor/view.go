@@ -29,21 +29,31 @@ func newView(p Params, readOnly bool) *view {
 	h := newHandler(p, readOnly)
 	index := &memoryWriter{header: http.Header{}}
 	h.ServeHTTP(index, &http.Request{Method: http.MethodGet, URL: &neturl.URL{Path: root + "/"}})
-	scripts := "'self'"
+	var scripts strings.Builder
+	scripts.WriteString("'self'")
 	for _, s := range inlineScript.FindAllSubmatch(index.body.Bytes(), -1) {
 		sum := sha256.Sum256(s[1])
-		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		scripts.WriteString(" 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'")
 	}
-	return &view{handler: h, policy: "default-src 'self'; script-src " + scripts +
+	return &view{handler: h, policy: "default-src 'self'; script-src " + scripts.String() +
 		"; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"}
 }
 
 var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
 
-// contentTypes corrects what asynqmon guesses from the content. With nosniff a
+// contentType corrects what asynqmon guesses from the content. With nosniff a
 // browser takes it at its word.
-var contentTypes = map[string]string{
-	".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".json": "application/json", ".map": "application/json",
+func contentType(extension string) string {
+	switch extension {
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".json", ".map":
+		return "application/json"
+	default:
+		return "" // asynqmon is right
+	}
 }
 
 func (v *view) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +62,7 @@ func (v *view) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, root+"/api/") {
 		t.missing = "application/json; charset=utf-8" // asynqmon names no type, and Go guesses text/plain
 	} else {
-		t.always = contentTypes[path.Ext(r.URL.Path)]
+		t.always = contentType(path.Ext(r.URL.Path))
 		if strings.HasPrefix(r.URL.Path, root+"/static/") {
 			w.Header().Set("Cache-Control", "private, max-age=86400") // their names hold a hash of the content
 		}

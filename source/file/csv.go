@@ -58,14 +58,15 @@ func (r *rowReader) next() (row, error) {
 	quoted := openQuote(first.text, r.comma, false)
 	for quoted {
 		l, err := r.line()
-		if err != nil && !errors.Is(err, io.EOF) {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return row{}, err
 		}
 		size += len(l.text) + 1
-		if err == nil {
+		if !ended {
 			whole = append(whole, l)
 		}
-		if err != nil || l.problem != "" || size > r.lines.max {
+		if ended || l.problem != "" || size > r.lines.max {
 			r.again = append(slices.Clone(whole[1:]), r.again...)
 			first.problem = "a quote is opened and not closed"
 			return first, nil

@@ -67,8 +67,6 @@ func outline(items []file.Item) []string {
 	return out
 }
 
-func ptr(n int64) *int64 { return &n }
-
 func TestNDJSON(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, map[string]string{
@@ -95,7 +93,7 @@ func TestNDJSON(t *testing.T) {
 			{URL: "https://x.example/b.jpg", Alt: "B", State: models.MediaPending},
 			{URL: "file:img/gone.jpg", State: models.MediaFailed, Reason: "file not found: img/gone.jpg"},
 		},
-		Counts: models.Counts{Likes: ptr(3), Shares: ptr(0)},
+		Counts: models.Counts{Likes: new(int64(3)), Shares: new(int64(0))},
 	}
 	if d := cmp.Diff(want, got.Post); d != "" {
 		t.Error(d)

@@ -115,8 +115,7 @@ func hashFile(path string) (string, error) {
 
 // bare takes the path out of an error that names it already.
 func bare(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}
 	return err

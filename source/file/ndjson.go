@@ -55,8 +55,7 @@ var errNoObject = errors.New("not a JSON object")
 func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return nil, errors.New("not valid JSON: " + syntax.Error())
 		}
 		return nil, errNoObject

@@ -73,7 +73,7 @@ func openFolder(u *url.URL) (*Store, error) {
 	dir := filepath.FromSlash(u.Path)
 	switch u.Host {
 	case "", "localhost":
-	case ".": // file://./here is relative, as in gocloud.dev
+	case ".": // relative to the working directory, as in gocloud.dev
 		dir = filepath.FromSlash(strings.TrimPrefix(u.Path, "/"))
 	default:
 		return nil, models.Faultf(models.Permanent, "blobs: host %q in %q: a folder has none, write file:///DIR", u.Host, u.Redacted())
@@ -237,13 +237,12 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	}
 }
 
-// readerAt reads ranges of one blob within the context it was opened with,
-// because io.ReaderAt has no room for one.
+// readerAt reads ranges of one blob within the context it was opened with.
 type readerAt struct {
 	store *Store
 	key   string
 	size  int64
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // io.ReaderAt has no room for one
 }
 
 func (r *readerAt) ReadAt(p []byte, off int64) (int, error) {

@@ -60,8 +60,7 @@ func fault(verb, key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var f *models.Fault
-	if errors.As(err, &f) {
+	if _, ok := errors.AsType[*models.Fault](err); ok {
 		return err
 	}
 	switch gcerrors.Code(err) {

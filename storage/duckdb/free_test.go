@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -14,5 +15,8 @@ func freeDuckDB(ctx context.Context) (*sql.DB, error) {
 		return nil, err
 	}
 	db := sql.OpenDB(c)
-	return db, db.PingContext(ctx)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }

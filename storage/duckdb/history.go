@@ -42,7 +42,7 @@ func Open(ctx context.Context, dir string) (*History, error) {
 	if strings.ContainsAny(dir, "*?[]{}") {
 		return nil, models.Faultf(models.Permanent, "duckdb: folder %q: its path must not contain any of * ? [ ] { }", dir)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, models.Faultf(models.Unavailable, "duckdb: %w", err)
 	}
 	c, err := duckdb.NewConnector("?autoinstall_known_extensions=false&autoload_known_extensions=false", nil)

@@ -44,7 +44,7 @@ type PurgeParams struct {
 	Shortest  time.Duration     // of all retentions: younger posts aren't even looked at
 	Clock     func() time.Time  // nil: time.Now
 	Log       *slog.Logger      // nil: silent
-	Crash     func(name string) // called at purge.hidden (gone from search, still stored); nil in production
+	Crash     func(name string) // called at purge.unsearched (gone from search, still stored); nil in production
 }
 
 // Purger lets posts leave the document store. Several may run at once.
@@ -113,7 +113,7 @@ func (g *Purger) purge(ctx context.Context, id string, now time.Time, done *Purg
 	if err := g.p.Search.Delete(ctx, id, post.Rev); err != nil {
 		return err
 	}
-	g.p.Crash("purge.hidden")
+	g.p.Crash("purge.unsearched")
 	err = g.p.Posts.Purge(ctx, models.Stub{Post: id, Rev: post.Rev, PurgedAt: now})
 	switch {
 	case errors.Is(err, models.ErrConflict):

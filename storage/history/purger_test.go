@@ -190,7 +190,7 @@ func TestPurgeCrash(t *testing.T) {
 	params.Crash = func(name string) { panic(name) }
 	func() {
 		defer func() {
-			if r := recover(); r != "purge.hidden" {
+			if r := recover(); r != "purge.unsearched" {
 				t.Fatalf("died of %v", r)
 			}
 		}()

@@ -160,9 +160,9 @@ func TestFileHoldsTheColumns(t *testing.T) {
 func equateEmpty() []cmp.Option {
 	return []cmp.Option{
 		cmp.Transformer("strings", func(s []string) string { b, _ := json.Marshal(append([]string{}, s...)); return string(b) }),
-		cmp.Transformer("attributes", func(s []attribute) map[int]attribute { return indexed(s) }),
-		cmp.Transformer("images", func(s []image) map[int]image { return indexed(s) }),
-		cmp.Transformer("labels", func(s []label) map[int]label { return indexed(s) }),
+		cmp.Transformer("attributes", indexed[attribute]),
+		cmp.Transformer("images", indexed[image]),
+		cmp.Transformer("labels", indexed[label]),
 		cmp.Transformer("time", func(t time.Time) int64 { return t.UnixMilli() }),
 	}
 }

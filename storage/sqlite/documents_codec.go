@@ -48,7 +48,8 @@ func decodePost(doc, raw []byte) (models.Post, error) {
 	if len(raw) > 0 {
 		p.Raw = raw
 	}
-	return p, upgrade(&p, models.SchemaVersion, upgrades())
+	err := upgrade(&p, models.SchemaVersion, upgrades())
+	return p, err
 }
 
 // upgrades has, for every version before the newest, the function that brings

@@ -130,7 +130,8 @@ func (s *session) part(id string) (models.Part, error) {
 	if err := s.one(`SELECT doc FROM parts WHERE id = ?`, []any{id}, &doc); err != nil {
 		return p, absent(err)
 	}
-	return p, decode(doc, &p)
+	err := decode(doc, &p)
+	return p, err
 }
 
 // MovePart writes a part whose stored state is from; otherwise ErrConflict, or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"weft/models"
@@ -126,9 +127,7 @@ func (s *session) stubRuns(post string) (map[string]models.StubRun, error) {
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return nil, err
 	}
-	for profile, r := range old.Runs {
-		out[profile] = r
-	}
+	maps.Copy(out, old.Runs)
 	runs, err := s.runsOf(post)
 	if err != nil {
 		return nil, err
@@ -180,7 +179,8 @@ func (s *session) stub(post string) (models.Stub, []models.Label, error) {
 	if err := decode(kept, &labels); err != nil {
 		return stub, nil, err
 	}
-	return stub, labels, decode(doc, &stub)
+	err := decode(doc, &stub)
+	return stub, labels, err
 }
 
 func (s *session) putStub(stub models.Stub, labels []models.Label) error {

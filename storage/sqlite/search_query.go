@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,7 +101,10 @@ func planSearch(q models.SearchQuery) (*searchPlan, error) {
 		return nil, fmt.Errorf("%d facets; allowed: up to %d", len(p.facets), searchMaxFacets)
 	}
 	p.filter(q)
-	return p, p.resume(q.After)
+	if err := p.resume(q.After); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // filter adds the conditions of q, all but the text.
@@ -160,7 +164,7 @@ func (p *searchPlan) resume(after string) error {
 		return fmt.Errorf("%.40q is no cursor: take the answer's next as it is", after)
 	}
 	if c.Query != p.print {
-		return fmt.Errorf("the cursor belongs to another query: only the page size and the facets may change between pages")
+		return errors.New("the cursor belongs to another query: only the page size and the facets may change between pages")
 	}
 	p.after = c
 	return nil

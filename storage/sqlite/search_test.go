@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -163,7 +164,7 @@ func FuzzSearchText(f *testing.F) {
 		}
 		back, err := s.Get(t.Context(), "x")
 		want, _ := json.Marshal(doc)
-		if got, _ := json.Marshal(back); err != nil || string(got) != string(want) {
+		if got, _ := json.Marshal(back); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("Get = %s, %v; want %s", got, err, want)
 		}
 	})

@@ -84,7 +84,7 @@ func indexText(s string) string {
 // 0 if there is nothing to look for.
 func matchText(typed string) (expr string, words int) {
 	var parts []string
-	for _, word := range strings.Fields(cleanText(typed)) {
+	for word := range strings.FieldsSeq(cleanText(typed)) {
 		eachRun(word, func(run []rune, kind bool) {
 			if kind {
 				parts = append(parts, matchRun(run))

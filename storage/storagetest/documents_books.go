@@ -113,7 +113,7 @@ func itemAnswered(t *testing.T, s Store) {
 		must(t, s.PutItem(t.Context(), it))
 	}
 	open(1, true, func(it *models.Item) { *it = it.WithAnswer(yes) })
-	open(2, true, func(it *models.Item) {})
+	open(2, true, func(*models.Item) {})
 	open(3, false, func(it *models.Item) { *it = it.WithAnswer(yes) })
 	open(4, true, func(it *models.Item) { *it = it.WithAnswer(yes); it.State = models.ItemClosed })
 	open(5, true, func(it *models.Item) { *it = it.WithAnswer(yes); it.Parking = false })

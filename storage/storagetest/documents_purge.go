@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -266,9 +267,7 @@ func purgedTwice(t *testing.T, s Store) {
 	finish(t, s, id(1), "tendencies", "")
 	second := purge(t, s, id(1))
 	want := map[string]models.StubRun{"tendencies": {Seq: 3, Generation: 1, Past: map[models.State]int{models.Done: 1}}}
-	for name, r := range whole.Runs {
-		want[name] = r
-	}
+	maps.Copy(want, whole.Runs)
 	same(t, "runs in the stub", want, second.Runs)
 	if second.Rev != whole.Rev+1 {
 		t.Errorf("rev %d, want %d", second.Rev, whole.Rev+1)

@@ -116,7 +116,7 @@ func scanText(d models.SearchDoc, typed string) bool {
 		fields = append(fields, a.Value)
 	}
 	words := 0
-	for _, word := range strings.Fields(typed) {
+	for word := range strings.FieldsSeq(typed) {
 		for _, part := range scanTokens(word) {
 			words++
 			if !slices.ContainsFunc(fields, func(f string) bool { return scanContains(scanTokens(f), part) }) {
