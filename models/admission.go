@@ -9,6 +9,7 @@ type Admission struct {
 // AdmissionResult is what became of one Admission.
 type AdmissionResult string
 
+// The results of an admission.
 const (
 	Admitted AdmissionResult = "admitted" // new post or new profile for it: a run is queued
 	Known    AdmissionResult = "known"    // nothing new

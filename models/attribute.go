@@ -10,6 +10,7 @@ import (
 // Evidence says what an attribute was read from.
 type Evidence string
 
+// The kinds of evidence.
 const (
 	FromImage Evidence = "image"
 	FromText  Evidence = "text"

@@ -10,6 +10,7 @@ import (
 // ItemState is where a question to people stands.
 type ItemState string
 
+// The states of an item.
 const (
 	ItemOpen      ItemState = "open"
 	ItemEscalated ItemState = "escalated" // nobody answered in time: it goes to the front
@@ -63,6 +64,7 @@ func ItemID(post, profile, taxonomy string) string {
 // Verdict is what the answers of an item come to.
 type Verdict string
 
+// The verdicts.
 const (
 	Unsettled Verdict = "unsettled" // more answers are wanted
 	Disagree  Verdict = "disagree"  // enough answers, no majority: one more is wanted

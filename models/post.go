@@ -72,6 +72,7 @@ type Counts struct {
 // MediaState says how far an image has come.
 type MediaState string
 
+// The states of an image.
 const (
 	MediaPending MediaState = "pending" // not fetched yet
 	MediaOK      MediaState = "ok"      // a rendition is stored

@@ -8,6 +8,7 @@ import (
 // State is where a run stands.
 type State string
 
+// The states of a run.
 const (
 	Queued     State = "queued" // a task for Step is, or soon will be, in the queue
 	Parked     State = "parked" // waits for people, without a task
@@ -65,6 +66,7 @@ func (r *Run) Task() Task {
 // Outcome says what a (run, seq) came to.
 type Outcome string
 
+// The outcomes.
 const (
 	OutAdmitted   Outcome = "admitted"
 	OutAdvance    Outcome = "advance"

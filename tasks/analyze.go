@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"weft/models"
 )
@@ -34,8 +35,7 @@ func (a *Analyze) Do(ctx context.Context, j Job) (Outcome, error) {
 	}
 	out := Advance(fmt.Sprintf("%d models, %d images", len(refs), len(images)))
 	out.Results, out.Cost = results, cost
-	all := append(j.Run.Results[:len(j.Run.Results):len(j.Run.Results)], results...)
-	out.Attributes = a.Fuse(all)
+	out.Attributes = a.Fuse(slices.Concat(j.Run.Results, results))
 	if out.Attributes == nil {
 		out.Attributes = []models.Attribute{}
 	}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"weft/models"
@@ -68,7 +69,7 @@ func Drop(reason string) Outcome { return Outcome{kind: models.OutDropped, reaso
 func (r *Runner) next(j Job, out Outcome, spent models.Spent) models.Move {
 	post, run := j.Post, j.Run
 	out.Change.Apply(&post) // the router sees the post as this move leaves it
-	run.Results = append(run.Results[:len(run.Results):len(run.Results)], out.Results...)
+	run.Results = append(slices.Clip(run.Results), out.Results...)
 	if out.Attributes != nil {
 		run.Attributes = out.Attributes
 	}

@@ -286,7 +286,7 @@ func (w *world) redeliver(e *taskEvent) {
 	if e.Ahead {
 		w.stale = 1
 	}
-	err, _ = w.deliver(task, 0)
+	_, err = w.deliver(task, 0)
 	if e.Ahead {
 		if err == nil || models.ClassOf(err) == models.Retryable {
 			w.t.Fatalf("a stale read came to %v, want an error that is not counted", err)

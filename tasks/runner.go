@@ -178,6 +178,7 @@ func (r *Runner) fail(ctx context.Context, j Job, err error) error {
 		m := run.End(models.Failed, err.Error(), j.Now)
 		m.Run.Error = err.Error()
 		return r.commit(ctx, j, m, err.Error())
+	case models.Retryable: // below
 	}
 	run.Attempts, run.Error = run.Attempts+1, err.Error()
 	if run.Attempts >= r.opt.Attempts {

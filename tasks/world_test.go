@@ -165,7 +165,7 @@ func (w *world) drain() {
 func (w *world) serve(e *entry) {
 	w.t.Helper()
 	e.active = true
-	err, died := w.deliver(e.task, e.retried)
+	died, err := w.deliver(e.task, e.retried)
 	e.active = false
 	switch {
 	case died:
@@ -182,7 +182,7 @@ func (w *world) serve(e *entry) {
 }
 
 // deliver hands a task to the runner. A worker of its own does it, so that it can die.
-func (w *world) deliver(t models.Task, retried int) (err error, died bool) {
+func (w *world) deliver(t models.Task, retried int) (died bool, err error) {
 	w.t.Helper()
 	if w.deliveries++; w.deliveries > 3000 {
 		w.t.Fatalf("%d deliveries: a run goes round in circles; now %+v", w.deliveries, t)
@@ -192,7 +192,7 @@ func (w *world) deliver(t models.Task, retried int) (err error, died bool) {
 		err = w.runner.Handle(w.ctx, t, retried)
 		died = false
 	})
-	return err, died
+	return died, err
 }
 
 // apart runs do in a goroutine of its own, which may end before do returns.
