@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -28,6 +29,13 @@ type Attribute struct {
 	Box        *Box     `json:"box,omitempty"`
 	Model      string   `json:"model,omitempty"`
 	Version    string   `json:"version,omitempty"`
+}
+
+// SortAttributes puts attributes into their fixed order: by name, the surest first.
+func SortAttributes(attributes []Attribute) {
+	slices.SortFunc(attributes, func(a, b Attribute) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(a.Value, b.Value))
+	})
 }
 
 // Box is a place in an image, in fractions of its width and height.

@@ -2,7 +2,6 @@ package models
 
 import (
 	"slices"
-	"sort"
 	"time"
 )
 
@@ -66,16 +65,7 @@ func surest(found []Attribute) []Attribute {
 	for _, a := range best {
 		out = append(out, a)
 	}
-	sort.Slice(out, func(i, j int) bool {
-		a, b := out[i], out[j]
-		if a.Name != b.Name {
-			return a.Name < b.Name
-		}
-		if a.Confidence != b.Confidence {
-			return a.Confidence > b.Confidence
-		}
-		return a.Value < b.Value
-	})
+	SortAttributes(out)
 	return out
 }
 

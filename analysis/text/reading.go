@@ -278,15 +278,6 @@ func (r *reading) attributes() []models.Attribute {
 		conf = math.Round(min(most, conf)*1000) / 1000
 		out = append(out, models.Attribute{Name: k.name, Value: k.value, Confidence: conf, Evidence: models.FromText})
 	}
-	sort.Slice(out, func(i, j int) bool {
-		a, b := out[i], out[j]
-		if a.Name != b.Name {
-			return a.Name < b.Name
-		}
-		if a.Confidence != b.Confidence {
-			return a.Confidence > b.Confidence
-		}
-		return a.Value < b.Value
-	})
+	models.SortAttributes(out)
 	return out
 }

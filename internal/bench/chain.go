@@ -131,7 +131,7 @@ func (r *rig) serve(ctx context.Context, n int64) error {
 	}
 	concurrency := map[models.Step]int{}
 	for _, s := range steps() {
-		concurrency[s] = 32
+		concurrency[s] = 16 // what a worker has by default
 	}
 	servers, err := r.queue.Serve(r.runner, queue.ServeOptions{
 		Concurrency: concurrency, CheckInterval: 50 * time.Millisecond, DelayedCheckInterval: 500 * time.Millisecond,
