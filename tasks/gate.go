@@ -8,8 +8,14 @@ import (
 	"weft/models"
 )
 
-// maxGate is the longest a gate stays shut before it lets one task try.
-const maxGate = 30 * time.Second
+const (
+	// maxGate is the longest a gate stays shut before it lets one task try.
+	maxGate = 30 * time.Second
+	// patience is how long a handler waits at a gate before it gives its task
+	// back. It must end well before asynq's deadline of the task, which would
+	// count as a worker's death.
+	patience = 30 * time.Second
+)
 
 // gate stops a worker from pulling more of a queue while a service behind its
 // step is away: handlers wait here and hold their server's slots. It costs a
@@ -28,9 +34,15 @@ type gate struct {
 
 func newGate(base time.Duration) *gate { return &gate{base: base, opened: make(chan struct{})} }
 
-// enter returns when the caller may go on.
+// enter returns when the caller may go on, or with an error that costs the task
+// nothing but a delay.
 func (g *gate) enter(ctx context.Context) error {
-	for g != nil {
+	if g == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
 		g.mu.Lock()
 		if g.drained {
 			g.mu.Unlock()
@@ -51,7 +63,6 @@ func (g *gate) enter(ctx context.Context) error {
 		case <-time.After(max(wait, 10*time.Millisecond)):
 		}
 	}
-	return nil
 }
 
 // report tells how a step came out.

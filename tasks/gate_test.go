@@ -208,3 +208,27 @@ func TestGateLetsGoWhenDrained(t *testing.T) {
 		}
 	})
 }
+
+// TestGateGivesTasksBack: a long outage holds no handler until asynq's deadline
+// of its task, which would be taken for a worker's death.
+func TestGateGivesTasksBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+		s := newStreet(t, names...)
+		s.fails(models.Unavailable)
+		s.deliver(t.Context(), "a")
+		time.Sleep(200 * time.Millisecond)
+		for _, name := range names[1:] {
+			s.deliver(t.Context(), name)
+		}
+		time.Sleep(29 * time.Second)
+		s.seen(t, 5, 5)
+		time.Sleep(2 * time.Second)
+		s.seen(t, 5, len(names))
+		for i, err := range s.errs[5:] {
+			if models.ClassOf(err) != models.Unavailable {
+				t.Errorf("handler %d: %v, want an error that is not counted", i+6, err)
+			}
+		}
+	})
+}
