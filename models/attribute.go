@@ -66,6 +66,20 @@ func ResultKey(input, model, version, params string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// MergeResults returns old with fresh added; a result that is there already is
+// not there twice.
+func MergeResults(old, fresh []Result) []Result {
+	have := map[string]bool{}
+	out := make([]Result, 0, len(old)+len(fresh))
+	for _, r := range slices.Concat(old, fresh) {
+		if k := r.Key(); !have[k] {
+			have[k] = true
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // Label is a person's word on one attribute of one post. It overrides models,
 // outlives generations and is never asked twice under the same taxonomy.
 type Label struct {

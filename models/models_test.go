@@ -429,3 +429,14 @@ func TestParamError(t *testing.T) {
 		}
 	}
 }
+
+func TestMergeResults(t *testing.T) {
+	a := models.Result{Input: "1", Model: "color", Version: "v1", Cost: 1}
+	b := models.Result{Input: "1", Model: "color", Version: "v2"}
+	again := a
+	again.Cost = 0
+	got := models.MergeResults([]models.Result{a}, []models.Result{again, b})
+	if len(got) != 2 || got[0].Cost != 1 || got[1].Version != "v2" {
+		t.Errorf("got %+v: a result never changes, and is there once", got)
+	}
+}

@@ -3,7 +3,6 @@ package tasks
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"weft/models"
 )
@@ -35,7 +34,7 @@ func (a *Analyze) Do(ctx context.Context, j Job) (Outcome, error) {
 	}
 	out := Advance(fmt.Sprintf("%d models, %d images", len(refs), len(images)))
 	out.Results, out.Cost = results, cost
-	out.Attributes = a.Fuse(slices.Concat(j.Run.Results, results))
+	out.Attributes = a.Fuse(models.MergeResults(j.Run.Results, results))
 	if out.Attributes == nil {
 		out.Attributes = []models.Attribute{}
 	}

@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"weft/models"
@@ -69,7 +68,9 @@ func Drop(reason string) Outcome { return Outcome{kind: models.OutDropped, reaso
 func (r *Runner) next(j Job, out Outcome, spent models.Spent) models.Move {
 	post, run := j.Post, j.Run
 	out.Change.Apply(&post) // the router sees the post as this move leaves it
-	run.Results = append(slices.Clip(run.Results), out.Results...)
+	if len(out.Results) > 0 {
+		run.Results = models.MergeResults(run.Results, out.Results)
+	}
 	if out.Attributes != nil {
 		run.Attributes = out.Attributes
 	}
