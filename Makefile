@@ -15,11 +15,11 @@ deps: ## see that redis-server is there, which the tests need (root on Debian: i
 	@command -v redis-server >/dev/null || scripts/redis-server.sh
 
 build: ## the commands, into bin/
-	go build -trimpath -o bin/ ./cmd/...
+	@go build -trimpath -o bin/ ./cmd/...
 
 demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
-	rm -rf weft-data/demo
-	bin/weft demo --data weft-data/demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
+	@rm -rf weft-data/demo
+	@bin/weft demo --data weft-data/demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
 
 up: build ## everything in one process, on data that stays, in ./weft-data
 	bin/weft up --data weft-data --listen 127.0.0.1:8080

@@ -69,8 +69,8 @@ func (l *Label) judge(ctx context.Context, j Job, it models.Item, rule bool) (Ou
 		it.Wanted++
 		it.Rev++
 		it.Priority++ // somebody has to decide between people who did their work
-		if err := l.Items.PutItem(ctx, it); err != nil {
-			return Outcome{}, fmt.Errorf("label: ask for one more answer: %w", err)
+		if err := l.put(ctx, it); err != nil {
+			return Outcome{}, err
 		}
 		return Park(it.Due, fmt.Sprintf("answers disagree: one more is wanted (%d)", it.Wanted)), nil
 	default:
@@ -119,10 +119,7 @@ func (l *Label) set(ctx context.Context, it models.Item, state models.ItemState)
 		it.Parking = true
 	}
 	it.Rev++
-	if err := l.Items.PutItem(ctx, it); err != nil {
-		return fmt.Errorf("label: item becomes %s: %w", state, err)
-	}
-	return nil
+	return l.put(ctx, it)
 }
 
 // questions returns what is not answered yet: a person's label belongs to the
@@ -161,19 +158,22 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 		return it, nil
 	}
 	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed) && !answers(it, questions)
-	narrower := len(questions) < len(it.Questions) // the rest was answered for another profile
-	if !missing && !reopen && !narrower && (it.Parking || !rule) {
-		return it, nil
+	narrower := !missing && len(questions) < len(it.Questions) // the rest was answered for another profile
+	if narrower {
+		it.Questions = questions
+	}
+	if !missing && !reopen && (it.Parking || !rule) {
+		if narrower {
+			it.Rev++
+			err = l.put(ctx, it)
+		}
+		return it, err
 	}
 	if missing {
 		it = models.Item{ID: id, Post: j.Post.ID, Profile: j.Run.Profile, Taxonomy: l.Choices.Taxonomy(), OpenedAt: j.Now}
 	}
 	if it.State == models.ItemClosed {
 		it.Answers = nil // their labels are on the post; what is asked now is new
-	}
-	if narrower && it.Parking {
-		it.Questions, it.Rev = questions, it.Rev+1
-		return it, l.Items.PutItem(ctx, it)
 	}
 	if missing || reopen {
 		it.State, it.Questions, it.Wanted = models.ItemOpen, questions, max(1, j.Profile.Label.Answers)
@@ -184,10 +184,16 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 	if rule && j.Profile.Label.After > 0 {
 		it.Due = j.Now.Add(j.Profile.Label.After)
 	}
+	return it, l.put(ctx, it)
+}
+
+// put saves the item. Somebody who answers at the same moment wins; then the
+// conflict costs an attempt, and the step is tried again.
+func (l *Label) put(ctx context.Context, it models.Item) error {
 	if err := l.Items.PutItem(ctx, it); err != nil {
-		return it, fmt.Errorf("label: open item: %w", err)
+		return fmt.Errorf("label: save item %s: %w", it.ID, err)
 	}
-	return it, nil
+	return nil
 }
 
 // ended reports that an earlier delivery ended the item, but not the step: its

@@ -184,9 +184,9 @@ func (a *App) storeImages(ctx context.Context, item file.Item) error {
 		if sum := sha256.Sum256(data); key != "originals/"+hex.EncodeToString(sum[:]) {
 			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: "the file changed while it was imported"}
 		}
-		// The fetch step's own reference has the profile's retention. This one
-		// holds the original until then, so it must not outlast it by much.
-		ref := models.BlobRef{Key: key, Post: "import/" + item.Post.ID, Expires: a.opt.Now().Add(untilFetched)}
+		// It holds the original until the fetch step, whose own reference has the
+		// profile's retention. It is the post's, so that it goes when the post is deleted.
+		ref := models.BlobRef{Key: key, Post: item.Post.ID, Expires: a.opt.Now().Add(untilFetched)}
 		if err := a.Documents.AddRefs(ctx, []models.BlobRef{ref}); err != nil {
 			return fmt.Errorf("app: reference image: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,19 +29,21 @@ type Reanalysis struct {
 
 // ReanalysisReport is what a campaign took, or would take.
 type ReanalysisReport struct {
-	Campaign string  `json:"campaign,omitempty"`
-	Profile  string  `json:"profile"`
-	Version  string  `json:"version"`
-	Posts    int64   `json:"posts"`     // a new generation is queued for
-	Purged   int64   `json:"purged"`    // of them, came back from history
-	NoImages int64   `json:"no_images"` // left out: their images are gone
-	Lost     int64   `json:"lost"`      // purged, and not found in history
-	Cost     float64 `json:"cost"`      // estimated CPU seconds, from what the last generations cost
-	DryRun   bool    `json:"dry_run,omitempty"`
+	Campaign string   `json:"campaign,omitempty"`
+	Profile  string   `json:"profile"`
+	Version  string   `json:"version"`
+	Posts    int64    `json:"posts"`             // a new generation is queued for
+	Purged   int64    `json:"purged"`            // of them, came back from history
+	NoImages int64    `json:"no_images"`         // left out: their images are gone
+	Lost     int64    `json:"lost"`              // purged, and not found in history
+	Missing  []string `json:"missing,omitempty"` // parts of the history whose files are not there
+	Cost     float64  `json:"cost"`              // estimated CPU seconds, from what the last generations cost
+	DryRun   bool     `json:"dry_run,omitempty"`
 }
 
 // Reanalyze starts a campaign. It can be interrupted and started again: a post
-// that got its new generation already just gets another one.
+// that got its new generation already just gets another one. Where files of the
+// history are missing, all other posts are taken, and the error names the files.
 func (a *App) Reanalyze(ctx context.Context, req Reanalysis) (ReanalysisReport, error) {
 	p, err := a.Library.Named(ctx, req.Profile)
 	if err != nil {
@@ -67,10 +70,25 @@ func (a *App) Reanalyze(ctx context.Context, req Reanalysis) (ReanalysisReport, 
 		return rep, err
 	}
 	if req.DryRun {
-		return rep, nil
+		return rep, rep.missing()
 	}
 	campaign.Posts, campaign.NoImages, campaign.EndedAt = rep.Posts, rep.NoImages, a.opt.Now().UTC()
-	return rep, a.Documents.PutCampaign(ctx, campaign)
+	return rep, errors.Join(rep.missing(), a.Documents.PutCampaign(ctx, campaign))
+}
+
+// missing is the error of a campaign that lacked files: a folder that is not
+// mounted must not look like posts that never were.
+func (r *ReanalysisReport) missing() error {
+	const named = 5
+	n := len(r.Missing)
+	if n == 0 {
+		return nil
+	}
+	list := strings.Join(r.Missing[:min(n, named)], ", ")
+	if n > named {
+		list += fmt.Sprintf(" and %d more", n-named)
+	}
+	return fmt.Errorf("reanalyze: %d posts were not found, all others were taken: the history lacks %s; put the files back and start again", r.Lost, list)
 }
 
 // reanalyzeStored goes through the runs that the document store holds.
@@ -244,7 +262,7 @@ func (a *App) reanalyzePurged(ctx context.Context, req Reanalysis, p *profile.Pr
 
 // bringBack reads the posts of the stubs from their parts and restores them.
 func (a *App) bringBack(ctx context.Context, req Reanalysis, p *profile.Profile, stubs []models.Stub, rep *ReanalysisReport) error {
-	frozen, err := a.fromHistory(ctx, stubs)
+	frozen, err := a.fromHistory(ctx, stubs, rep)
 	if err != nil {
 		return err
 	}
@@ -256,6 +274,9 @@ func (a *App) bringBack(ctx context.Context, req Reanalysis, p *profile.Profile,
 			continue
 		}
 		post, runs := rows.post, rows.runs
+		if _, ok := runs[req.Profile]; !ok { // it dropped the post, so the row is another profile's; the stub has its count
+			runs[req.Profile] = models.Run{Post: s.Post, Profile: req.Profile, Version: p.Version, Lane: models.Bulk, State: models.Dropped}
+		}
 		ok, err := a.selects(ctx, req, p, post, runs[req.Profile], rep)
 		if err != nil {
 			return err
@@ -294,30 +315,53 @@ type thawed struct {
 	runs map[string]models.Run // by profile
 }
 
-// fromHistory reads the newest rows of the stubs' posts.
-func (a *App) fromHistory(ctx context.Context, stubs []models.Stub) (map[string]*thawed, error) {
+// fromHistory reads the newest rows of the stubs' posts. Parts that are not
+// there are noted in rep.
+func (a *App) fromHistory(ctx context.Context, stubs []models.Stub, rep *ReanalysisReport) (map[string]*thawed, error) {
 	named := map[string]bool{}
 	var ids []string
 	for _, s := range stubs {
 		ids = append(ids, s.Post)
 		for _, r := range s.Runs {
-			named[r.Part] = true
+			if r.Part != "" {
+				named[r.Part] = true
+			}
 		}
 	}
 	all, err := a.Documents.Parts(ctx, models.PartVerified, allParts)
 	if err != nil {
 		return nil, fmt.Errorf("reanalyze: parts: %w", err)
 	}
-	var parts []models.Part
+	var rows []models.Row
 	for _, part := range all {
-		if named[part.ID] {
-			parts = append(parts, part)
+		if !named[part.ID] {
+			continue
 		}
+		delete(named, part.ID)
+		found, err := a.Parts.Find(ctx, []models.Part{part}, ids)
+		if errors.Is(err, models.ErrNotFound) {
+			rep.lacks(part.Path())
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reanalyze: history: %w", err)
+		}
+		rows = append(rows, found...)
 	}
-	rows, err := a.Parts.Find(ctx, parts, ids)
-	if err != nil {
-		return nil, fmt.Errorf("reanalyze: history: %w", err)
+	for id := range named {
+		rep.lacks("part " + id)
 	}
+	return thaw(rows)
+}
+
+func (r *ReanalysisReport) lacks(part string) {
+	if !slices.Contains(r.Missing, part) {
+		r.Missing = append(r.Missing, part)
+	}
+}
+
+// thaw makes posts of rows, each as its newest row has it.
+func thaw(rows []models.Row) (map[string]*thawed, error) {
 	out := map[string]*thawed{}
 	for _, row := range rows {
 		var f models.Frozen
