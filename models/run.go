@@ -45,7 +45,8 @@ type Run struct {
 
 	Attempts int    `json:"attempts,omitempty"` // failed tries of this step that were recorded
 	Tried    int    `json:"tried,omitempty"`    // those of them under this seq: what the queue counted too
-	Deaths   int    `json:"deaths,omitempty"`   // workers lost on this step, as found by the reconciler
+	Deaths   int    `json:"deaths,omitempty"`   // workers lost while they held it at this step, as far as found
+	Trials   int    `json:"trials,omitempty"`   // times it was then begun alone and did not come back
 	Waits    int    `json:"waits,omitempty"`    // waits in a row, for the backoff
 	Error    string `json:"error,omitempty"`    // the last error
 	Reason   string `json:"reason,omitempty"`   // why it stands where it stands, in words
@@ -153,7 +154,7 @@ func (r Run) move(out Outcome, reason string, now time.Time) Move {
 }
 
 // fresh forgets what was counted for the step that is left.
-func (r *Run) fresh() { r.Attempts, r.Deaths, r.Waits, r.Error = 0, 0, 0, "" }
+func (r *Run) fresh() { r.Attempts, r.Deaths, r.Trials, r.Waits, r.Error = 0, 0, 0, 0, "" }
 
 // Advance moves r on to the step next.
 func (r Run) Advance(next Step, reason string, now time.Time, horizon time.Duration) Move {

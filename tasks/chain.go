@@ -27,7 +27,6 @@ type Job struct {
 	Profile *profile.Profile
 	Now     time.Time
 	began   time.Time
-	deaths  int // of workers on this step, so far
 }
 
 // Outcome is what a step returns: what to do with the run, and what to save in
@@ -85,7 +84,6 @@ func (r *Runner) next(j Job, out Outcome, spent models.Spent) models.Move {
 	switch out.kind {
 	case models.OutWait:
 		m = run.Wait(out.delay, out.reason, j.Now, r.opt.Horizon)
-		m.Run.Deaths = j.deaths
 	case models.OutPark:
 		m = run.Park(out.until, out.reason, j.Now)
 	case models.OutDropped:

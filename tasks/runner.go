@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -46,7 +47,7 @@ type Recorder interface {
 // Options of a Runner. Zero values get the defaults that are named.
 type Options struct {
 	Attempts int                           // recorded failures of a step that fail the run; 5
-	Deaths   int                           // workers lost on a step that fail the run; 3
+	Deaths   int                           // workers lost on a step that fail the run as poison; 3
 	Timeouts map[models.Step]time.Duration // a step's own deadline; 30 s
 	Horizon  time.Duration                 // when the reconciler looks for the task; a minute
 	Backoff  time.Duration                 // the first wait on an unavailable service; it doubles up to a minute; a second
@@ -67,6 +68,7 @@ type Runner struct {
 	profiles Profiles
 	steps    Steps
 	gates    map[models.Step]*gate
+	trial    sync.Mutex // held by the one suspect that is worked on
 	opt      Options
 }
 
@@ -114,17 +116,46 @@ func (r *Runner) Handle(ctx context.Context, t models.Task, retried int) error {
 // do is the last row of the table.
 func (r *Runner) do(ctx context.Context, post models.Post, run models.Run, retried int) error {
 	j := Job{Post: post, Run: run, Now: r.opt.Now()}
-	j.began, j.deaths = j.Now, run.Deaths+max(0, retried-run.Tried)
-	if j.deaths >= r.opt.Deaths {
-		reason := fmt.Sprintf("poison: %d workers died on it at %s", j.deaths, run.Step)
-		return r.commit(ctx, j, run.End(models.Failed, reason, j.Now), reason)
+	j.began = j.Now
+	if run.Deaths > 0 || retried > run.Tried {
+		return r.try(ctx, j)
 	}
-	ctx, span := r.span(ctx, run)
+	return r.work(ctx, j)
+}
+
+// try is for a run whose worker died while it held the run's task: asynq's
+// retry count is beyond the recorded attempts, or the reconciler found its lease
+// dead. The run may have killed the worker, or only have been there. So from
+// then on it is worked on while no other suspect is in this process, and each
+// such trial is recorded before it begins. Those who live through one are
+// cleared; the third death fails the run.
+func (r *Runner) try(ctx context.Context, j Job) error {
+	if deaths := j.Run.Trials + 1; deaths >= r.opt.Deaths {
+		reason := fmt.Sprintf("poison: %d workers died on it at %s", deaths, j.Run.Step)
+		return r.commit(ctx, j, j.Run.End(models.Failed, reason, j.Now), reason)
+	}
+	if !r.trial.TryLock() {
+		m := j.Run.Wait(r.opt.Backoff, "waits to be tried alone: its worker died", j.Now, r.opt.Horizon)
+		m.Run.Deaths, m.Run.Waits = max(1, j.Run.Deaths), j.Run.Waits // the new task's count starts at zero; no service is to blame
+		return r.commit(ctx, j, m, "")
+	}
+	defer r.trial.Unlock()
+	j.Run.Trials++
+	if err := r.move(ctx, j.Run.Note()); err != nil {
+		return r.lost(ctx, j, err)
+	}
+	return r.work(ctx, j)
+}
+
+// work does the step and saves what it comes to.
+func (r *Runner) work(ctx context.Context, j Job) error {
+	ctx, span := r.span(ctx, j.Run)
 	defer span.End()
 	out, spent, err := r.perform(ctx, &j)
 	j.Now = r.opt.Now()
+	j.Run.Trials, j.Run.Deaths = 0, 0 // the worker lives
 	r.opt.Crash("step.done")
-	r.gates[run.Step].report(err)
+	r.gates[j.Run.Step].report(err)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 		return r.fail(ctx, j, err)
@@ -172,7 +203,7 @@ func (r *Runner) fail(ctx context.Context, j Job, err error) error {
 	case models.Unavailable:
 		d := min(r.opt.Backoff<<min(run.Waits, 16), time.Minute)
 		m := run.Wait(d, "waits for a service", j.Now, r.opt.Horizon)
-		m.Run.Error, m.Run.Deaths = err.Error(), j.deaths // the new task starts counting anew
+		m.Run.Error = err.Error()
 		return r.commit(ctx, j, m, err.Error())
 	case models.Permanent:
 		m := run.End(models.Failed, err.Error(), j.Now)

@@ -79,7 +79,7 @@ func TestBudgetIsRecorded(t *testing.T) {
 func TestAttemptsAndDeaths(t *testing.T) {
 	for _, c := range []struct {
 		name                            string
-		attempts, tried, deaths, waits  int // as recorded
+		attempts, tried, deaths, trials int // as recorded
 		retried                         int // as asynq counts
 		fails                           bool
 		wantCalls, wantAttempts, wantTr int
@@ -89,17 +89,20 @@ func TestAttemptsAndDeaths(t *testing.T) {
 		{name: "first failure", fails: true, wantCalls: 1, wantAttempts: 1, wantTr: 1, wantState: models.Queued},
 		{name: "recorded failures are no deaths", attempts: 4, tried: 4, retried: 4, wantCalls: 1, wantState: models.Queued},
 		{name: "fifth failure", attempts: 4, tried: 4, retried: 4, fails: true, wantCalls: 1, wantAttempts: 5, wantTr: 0, wantState: models.Failed},
-		{name: "two deaths", retried: 2, wantCalls: 1, wantState: models.Queued},
-		{name: "three deaths", retried: 3, wantState: models.Failed},
-		{name: "two deaths among failures", attempts: 2, tried: 2, retried: 4, wantCalls: 1, wantState: models.Queued},
-		{name: "three deaths among failures", attempts: 2, tried: 2, retried: 5, wantAttempts: 2, wantState: models.Failed},
-		{name: "deaths that the reconciler found", deaths: 2, retried: 1, wantState: models.Failed},
+		{name: "a death, perhaps of another's making", retried: 1, wantCalls: 1, wantState: models.Queued},
+		{name: "there at three deaths, never alone", retried: 3, wantCalls: 1, wantState: models.Queued},
+		{name: "two deaths, once alone", retried: 2, trials: 1, wantCalls: 1, wantState: models.Queued},
+		{name: "three deaths, twice alone", retried: 3, trials: 2, wantState: models.Failed},
+		{name: "three deaths among failures", attempts: 2, tried: 2, retried: 5, trials: 2, wantAttempts: 2, wantState: models.Failed},
+		{name: "fails when tried alone, but lives", retried: 2, trials: 1, fails: true, wantCalls: 1, wantAttempts: 1, wantTr: 1, wantState: models.Queued},
+		{name: "deaths that the reconciler found", deaths: 1, trials: 2, wantState: models.Failed},
 		{name: "a recorded failure that asynq was not told of", attempts: 1, tried: 1, wantCalls: 1, wantState: models.Queued},
-		{name: "failures under an earlier task don't hide deaths", attempts: 3, tried: 0, retried: 3, wantAttempts: 3, wantState: models.Failed},
+		{name: "failures under an earlier task don't hide deaths", attempts: 3, tried: 0, retried: 3, trials: 2, wantAttempts: 3, wantState: models.Failed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, models.Index)
 			r.books.run.Attempts, r.books.run.Tried, r.books.run.Deaths = c.attempts, c.tried, c.deaths
+			r.books.run.Trials = c.trials
 			r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
 				if c.fails {
 					return tasks.Outcome{}, errors.New("odd post")
@@ -116,7 +119,42 @@ func TestAttemptsAndDeaths(t *testing.T) {
 			if r.step.calls != c.wantCalls || run.State != c.wantState || run.Attempts != c.wantAttempts || run.Tried != c.wantTr {
 				t.Fatalf("%d calls, %s, %d attempts, %d tried", r.step.calls, &run, run.Attempts, run.Tried)
 			}
+			if lives := c.wantCalls > 0; lives && (run.Trials != 0 || run.Deaths != 0) {
+				t.Fatalf("it lived, but %d trials and %d deaths are held against it", run.Trials, run.Deaths)
+			}
 		})
+	}
+}
+
+// TestSuspectsAreTriedAlone: of two runs whose worker died, one is worked on
+// and the other waits without a task at work, so that it can't die with it.
+func TestSuspectsAreTriedAlone(t *testing.T) {
+	r := newRig(t, models.Index)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	trials := 0
+	r.step.do = func(context.Context, tasks.Job) (tasks.Outcome, error) {
+		trials = r.books.run.Trials // recorded before the step began
+		close(inside)
+		<-leave
+		return tasks.Advance(""), nil
+	}
+	done := make(chan error)
+	go func() { done <- r.handle(t, 4, 1) }()
+	<-inside
+	first := r.books.run
+	if err := r.handle(t, 4, 1); err != nil { // the ledger holds one run: it stands for another suspect too
+		t.Fatal(err)
+	}
+	second := r.books.run
+	if r.step.calls != 1 || second.Seq != first.Seq+1 || second.Deaths != 1 || second.ProcessAt.IsZero() {
+		t.Errorf("%d calls; the second is %s, %d deaths, not before %s", r.step.calls, &second, second.Deaths, second.ProcessAt)
+	}
+	close(leave)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if trials != 1 {
+		t.Errorf("%d trials were recorded when the step began", trials)
 	}
 }
 

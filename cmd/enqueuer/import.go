@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,7 +30,10 @@ A folder: each image in it or below it is a post; NAME.txt beside NAME.jpg is it
 caption, NAME.json its record. NDJSON: one JSON object a line. CSV: the same
 fields as columns, images separated by |. Fields: id, source, url, created_at
 (RFC 3339 or Unix seconds), text, language, hashtags, author, images, likes,
-comments, shares. Image paths are relative to the file.
+comments, shares; other fields are only kept as they are. The author is a handle
+or an object {id, handle, name, followers, location: {country, region, city}}; in
+CSV, columns author_id, author_country and so on. Image paths are relative to the
+file, and must lie below its folder; images on the web are not fetched yet.
 
 Importing again changes nothing; a record whose text or images changed starts a
 new generation of its run. Bad records are written to a file of rejects with
@@ -42,6 +46,9 @@ Without --profile, each profile takes the posts that its match section fits.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			total, unit, err := file.Total(args[0])
+			if err == nil {
+				err = file.CheckSource(source)
+			}
 			if err != nil {
 				return cli.Usage(err)
 			}
@@ -50,6 +57,9 @@ Without --profile, each profile takes the posts that its match section fits.`,
 				return err
 			}
 			defer a.Close()
+			if err := known(a, profiles...); err != nil {
+				return err
+			}
 			if rejects == "" {
 				rejects = filepath.Base(strings.TrimRight(args[0], "/")) + ".rejects.ndjson"
 			}
@@ -63,6 +73,9 @@ Without --profile, each profile takes the posts that its match section fits.`,
 			})
 			bar.Close()
 			if err := errors.Join(err, refused.Close()); err != nil {
+				if rep.Records > 0 {
+					return fmt.Errorf("%w\nstopped after %d records; what is stored stays, and the same call again goes on", err, rep.Records)
+				}
 				return err
 			}
 			if err := env.Print(rep, func(w io.Writer) error { return writeImport(w, rep, rejects) }); err != nil {
@@ -78,6 +91,17 @@ Without --profile, each profile takes the posts that its match section fits.`,
 	cmd.Flags().StringVar(&source, "source", "file", "source of records that name none")
 	cmd.Flags().StringVar(&rejects, "rejects", "", "file for refused records (default NAME.rejects.ndjson here)")
 	return cmd
+}
+
+// known refuses names that no profile has.
+func known(a *app.App, profiles ...string) error {
+	names := a.Library.Names()
+	for _, p := range profiles {
+		if !slices.Contains(names, p) {
+			return cli.Usage(fmt.Errorf("no profile %q; there are: %s", p, strings.Join(names, ", ")))
+		}
+	}
+	return nil
 }
 
 // progress turns what is done into what was done since.
@@ -123,7 +147,7 @@ func (l *lazyFile) Write(p []byte) (int, error) {
 	if l.f == nil {
 		f, err := os.Create(l.path)
 		if err != nil {
-			return 0, fmt.Errorf("rejects: %w", err)
+			return 0, cli.Usage(fmt.Errorf("--rejects: %w", err))
 		}
 		l.f = f
 	}

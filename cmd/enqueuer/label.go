@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/user"
@@ -29,7 +30,10 @@ func labelListCommand(env *cli.Env) *cobra.Command {
 		Example: "  enqueuer label list --profile quality --limit 20",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer"})
+			if limit < 1 {
+				return cli.Usage(fmt.Errorf("--limit %d: give at least 1", limit))
+			}
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer"})
 			if err != nil {
 				return err
 			}
@@ -78,22 +82,22 @@ waiting run then goes on.`,
   enqueuer label answer i3f2a --skip "several people"`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer"})
+			values, err := parseValues(args[1:])
+			if err != nil {
+				return err
+			}
+			if skip != "" && (accept || len(values) > 0) {
+				return cli.Usage(errors.New("--skip goes without answers and without --accept"))
+			}
+			if by == "" {
+				return cli.Usage(errors.New("--by: an answer needs the name of who gives it"))
+			}
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer"})
 			if err != nil {
 				return err
 			}
 			defer a.Close()
-			answer := models.Answer{By: by, Skip: skip, Values: map[string][]string{}}
-			for _, arg := range args[1:] {
-				name, values, ok := strings.Cut(arg, "=")
-				if !ok {
-					return cli.Usage(fmt.Errorf("%q: write it as ATTRIBUTE=VALUE, or ATTRIBUTE= for none", arg))
-				}
-				answer.Values[name] = []string{}
-				if values != "" {
-					answer.Values[name] = strings.Split(values, ",")
-				}
-			}
+			answer := models.Answer{By: by, Skip: skip, Values: values}
 			if accept {
 				it, err := a.Documents.Item(cmd.Context(), args[0])
 				if err != nil {
@@ -116,6 +120,25 @@ waiting run then goes on.`,
 	cmd.Flags().StringVar(&skip, "skip", "", "skip the item, for this reason")
 	cmd.Flags().BoolVar(&accept, "accept", false, "accept the suggestions")
 	return cmd
+}
+
+// parseValues reads ATTRIBUTE=VALUE[,VALUE…] arguments.
+func parseValues(args []string) (map[string][]string, error) {
+	values := map[string][]string{}
+	for _, arg := range args {
+		name, list, ok := strings.Cut(arg, "=")
+		if !ok || name == "" {
+			return nil, cli.Usage(fmt.Errorf("%q: write it as ATTRIBUTE=VALUE, or ATTRIBUTE= for none", arg))
+		}
+		if _, twice := values[name]; twice {
+			return nil, cli.Usage(fmt.Errorf("%s is answered twice: write several values as %s=ONE,OTHER", name, name))
+		}
+		values[name] = []string{}
+		if list != "" {
+			values[name] = strings.Split(list, ",")
+		}
+	}
+	return values, nil
 }
 
 // suggest fills in the suggestions for what is not answered.

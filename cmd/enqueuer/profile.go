@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -13,6 +15,7 @@ import (
 	"weft/internal/app"
 	"weft/internal/cli"
 	"weft/profile"
+	"weft/source/file"
 )
 
 func profileCommand(env *cli.Env) *cobra.Command {
@@ -34,14 +37,14 @@ func checkCommand(env *cli.Env) *cobra.Command {
 				return err
 			}
 			bad := false
+			var all []checked
 			for _, name := range args {
-				p, err := parseProfile(name, reg)
-				if err != nil {
-					bad = true
-					fmt.Fprintln(env.Stdout, err)
-					continue
-				}
-				fmt.Fprintf(env.Stderr, "%s: profile %s, version %s\n", name, p.Name, p.Version)
+				c := checkFile(name, reg)
+				bad = bad || len(c.Errors) > 0
+				all = append(all, c)
+			}
+			if err := env.Print(all, func(w io.Writer) error { return writeChecked(w, env.Stderr, all) }); err != nil {
+				return err
 			}
 			if bad {
 				return cli.ErrBadInput
@@ -51,10 +54,48 @@ func checkCommand(env *cli.Env) *cobra.Command {
 	}
 }
 
+// checked is what is to say about one file.
+type checked struct {
+	File    string         `json:"file"`
+	Name    string         `json:"name,omitempty"`
+	Version string         `json:"version,omitempty"`
+	Errors  profile.Errors `json:"errors,omitempty"` // none: the file is good
+}
+
+func checkFile(name string, reg *analysis.Registry) checked {
+	c := checked{File: name}
+	p, err := parseProfile(name, reg)
+	var pathError *fs.PathError
+	switch {
+	case err == nil:
+		c.Name, c.Version = p.Name, p.Version
+	case errors.As(err, &c.Errors):
+	case errors.As(err, &pathError):
+		c.Errors = profile.Errors{{File: name, Line: 1, Col: 1, Msg: pathError.Err.Error()}}
+	default:
+		c.Errors = profile.Errors{{File: name, Line: 1, Col: 1, Msg: err.Error()}}
+	}
+	return c
+}
+
+// writeChecked writes the errors to w, and what is good beside them.
+func writeChecked(w, good io.Writer, all []checked) error {
+	for _, c := range all {
+		if len(c.Errors) == 0 {
+			fmt.Fprintf(good, "%s: profile %s, version %s\n", c.File, c.Name, c.Version)
+			continue
+		}
+		if _, err := fmt.Fprintln(w, c.Errors.Error()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func parseProfile(name string, reg *analysis.Registry) (*profile.Profile, error) {
 	body, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s:1:1: %w", name, err)
+		return nil, cli.Usage(fmt.Errorf("profile: %w", err))
 	}
 	return profile.Parse(name, body, reg)
 }
@@ -72,9 +113,15 @@ func (s *sample) flags(cmd *cobra.Command) {
 
 func (s *sample) read(ctx context.Context, env *cli.Env, reg *analysis.Registry, profiles ...*profile.Profile) (app.Subjects, error) {
 	if s.posts != "" {
+		if _, _, err := file.Total(s.posts); err != nil {
+			return app.Subjects{}, cli.Usage(fmt.Errorf("--posts: %w", err))
+		}
 		return app.FileSubjects(ctx, reg, s.posts, profiles, func(err error) { fmt.Fprintln(env.Stderr, "left out:", err) })
 	}
-	a, err := env.Open(ctx, app.Options{Service: "weft-enqueuer", NoQueue: true})
+	if s.limit < 1 {
+		return app.Subjects{}, cli.Usage(fmt.Errorf("--limit %d: give at least 1", s.limit))
+	}
+	a, err := env.OpenExisting(ctx, app.Options{Service: "weft-enqueuer", NoQueue: true})
 	if err != nil {
 		return app.Subjects{}, err
 	}

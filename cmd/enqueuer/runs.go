@@ -40,16 +40,22 @@ are counted and left out.
 			if req.Until, err = parseDay("--until", until); err != nil {
 				return err
 			}
+			if !req.Since.IsZero() && !req.Until.IsZero() && !req.Since.Before(req.Until) {
+				return cli.Usage(fmt.Errorf("--since %s is not before --until %s", since, until))
+			}
 			if where != "" {
 				if req.Where, err = profile.ParseWhere(where); err != nil {
 					return cli.Usage(fmt.Errorf("--where: %w", err))
 				}
 			}
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: req.DryRun})
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: req.DryRun})
 			if err != nil {
 				return err
 			}
 			defer a.Close()
+			if err := known(a, req.Profile); err != nil {
+				return err
+			}
 			bar := live.NewProgress(env.Stderr, 0, "posts", "reanalyze")
 			req.Progress = progress(bar)
 			rep, err := a.Reanalyze(cmd.Context(), req)
@@ -114,7 +120,7 @@ already are reused.`,
 			if step != "" && f.Step.Position() < 0 {
 				return cli.Usage(fmt.Errorf("--step %q: allowed are %v", step, models.Steps()))
 			}
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: dryRun})
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: dryRun})
 			if err != nil {
 				return err
 			}
@@ -152,7 +158,7 @@ time; this is for impatient operators, and for scripts.`,
 		Example: "  enqueuer reconcile --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer"})
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer"})
 			if err != nil {
 				return err
 			}
@@ -178,7 +184,7 @@ func statusCommand(env *cli.Env) *cobra.Command {
 		Example: "  enqueuer status\n  enqueuer status --json | jq .states",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: true})
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: true})
 			if err != nil {
 				return err
 			}
@@ -200,7 +206,7 @@ func postCommand(env *cli.Env) *cobra.Command {
 		Example: "  enqueuer post show file.0042\n  enqueuer post show file.0042 --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: true})
+			a, err := env.OpenExisting(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: true})
 			if err != nil {
 				return err
 			}

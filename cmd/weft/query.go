@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -20,7 +22,8 @@ func queryCommand(env *cli.Env) *cobra.Command {
 		Short: "Ask the history in SQL",
 		Long: `Ask the history in SQL (DuckDB's dialect), read-only and offline. "posts" holds
 the newest row of each post and profile, "history" every row. The same Parquet
-files open in pandas, polars or any other reader, as a Hive-partitioned set.`,
+files open in other readers, as a Hive-partitioned set: polars and DuckDB take
+them as they are, pandas with pandas.read_parquet("weft-data/history", partitioning=None).`,
 		Example: `  weft query "SELECT * FROM posts LIMIT 5"
   weft query "SELECT a.value, count(*) AS n FROM posts, UNNEST(attributes) AS t(a)
               WHERE a.name = 'color' GROUP BY ALL ORDER BY n DESC"`,
@@ -33,6 +36,9 @@ files open in pandas, polars or any other reader, as a Hive-partitioned set.`,
 			dir, err := app.HistoryPath(cfg)
 			if err != nil {
 				return cli.Usage(err)
+			}
+			if _, err := os.Stat(dir); err != nil {
+				return cli.Usage(fmt.Errorf("no history in %s yet: give the folder of `weft up` with --data", dir))
 			}
 			h, err := duckdb.Open(cmd.Context(), filepath.Clean(dir))
 			if err != nil {
@@ -54,11 +60,38 @@ func records(columns []string, rows [][]any) []map[string]any {
 	for _, row := range rows {
 		r := map[string]any{}
 		for i, c := range columns {
-			r[c] = row[i]
+			for n := 2; ; n++ { // two columns may have one name, members may not
+				if _, twice := r[c]; !twice {
+					break
+				}
+				c = fmt.Sprintf("%s_%d", columns[i], n)
+			}
+			r[c] = plain(row[i])
 		}
 		out = append(out, r)
 	}
 	return out
+}
+
+// plain makes null of the numbers that JSON doesn't have.
+func plain(v any) any {
+	switch x := v.(type) {
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil
+		}
+	case float32:
+		return plain(float64(x))
+	case []any:
+		for i := range x {
+			x[i] = plain(x[i])
+		}
+	case map[string]any:
+		for k := range x {
+			x[k] = plain(x[k])
+		}
+	}
+	return v
 }
 
 func writeRows(w io.Writer, columns []string, rows [][]any) error {
@@ -67,11 +100,14 @@ func writeRows(w io.Writer, columns []string, rows [][]any) error {
 	for _, row := range rows {
 		var cells []string
 		for _, v := range row {
-			cell := fmt.Sprint(v)
+			cell := "NULL"
+			if v != nil {
+				cell = fmt.Sprint(v)
+			}
 			if len([]rune(cell)) > 60 {
 				cell = string([]rune(cell)[:57]) + "…"
 			}
-			cells = append(cells, strings.NewReplacer("\n", " ", "\t", " ").Replace(cell))
+			cells = append(cells, strings.NewReplacer("\r", " ", "\n", " ", "\t", " ").Replace(cell))
 		}
 		fmt.Fprintln(tw, strings.Join(cells, "\t"))
 	}

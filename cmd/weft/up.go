@@ -18,7 +18,8 @@ func upCommand(env *cli.Env) *cobra.Command {
 		Short: "Run everything until Ctrl-C",
 		Long: `Run everything in one process until Ctrl-C or SIGTERM: all queues, housekeeping,
 and the queues' user interface. All data lies in the data folder; after a crash,
-start it again and it goes on where it was.`,
+start it again and it goes on where it was. It ends when what it has begun is
+finished; a second Ctrl-C ends it at once.`,
 		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -25,6 +25,10 @@ const importBatch = 500
 // than any backlog that somebody would leave alone.
 const untilFetched = 30 * 24 * time.Hour
 
+// untilSwept is how long an import waits for a blob's deletion: a worker that
+// died over it is followed by the next sweep, a minute later.
+const untilSwept = 2 * time.Minute
+
 // Import asks for posts from a folder of images, an NDJSON or a CSV file.
 type Import struct {
 	Profiles []string // each post goes through all of them; empty: those whose match fits
@@ -61,7 +65,7 @@ func (a *App) Import(ctx context.Context, req Import) (ImportReport, error) {
 		}
 		rep.Records++
 		if item.Err == nil {
-			err = a.storeImages(ctx, item)
+			err = a.storeImages(ctx, req.Path, item)
 			if bad, ok := errors.AsType[*file.BadRecord](err); ok {
 				item.Err = bad
 			} else if err != nil {
@@ -113,6 +117,10 @@ func (a *App) importProfiles(ctx context.Context, names []string) ([]*profile.Pr
 func (a *App) admissions(ctx context.Context, post models.Post, profiles []*profile.Profile, named bool) []models.Admission {
 	ctx, span := a.tracing.Tracer("weft/import").Start(ctx, "import")
 	defer span.End()
+	horizon := a.Config.Reconcile.Horizon
+	if a.Queue == nil {
+		horizon = 0 // nobody enqueues them: the first reconciler there is shall do it at once
+	}
 	var out []models.Admission
 	for _, p := range profiles {
 		if !named {
@@ -120,7 +128,7 @@ func (a *App) admissions(ctx context.Context, post models.Post, profiles []*prof
 				continue
 			}
 		}
-		run := models.NewRun(post.ID, p.Name, p.Version, models.Normal, a.opt.Now().UTC(), a.Config.Reconcile.Horizon)
+		run := models.NewRun(post.ID, p.Name, p.Version, models.Normal, a.opt.Now().UTC(), horizon)
 		run.Trace = telemetry.Traceparent(ctx)
 		out = append(out, models.Admission{Post: post, Run: run})
 	}
@@ -164,35 +172,62 @@ func (a *App) Admit(ctx context.Context, batch []models.Admission, paused func(s
 
 // storeImages puts a record's image files where workers anywhere can read
 // them, under their content's address.
-func (a *App) storeImages(ctx context.Context, item file.Item) error {
+func (a *App) storeImages(ctx context.Context, path string, item file.Item) error {
 	for _, img := range item.Images {
 		key := strings.TrimPrefix(item.Post.Media[img.MediaIndex].URL, "blob:")
 		info, err := os.Stat(img.Path)
 		if err != nil {
-			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: err.Error()}
+			return badImage(path, item, img, err.Error())
 		}
 		if limit := a.Config.Limits.ImageBytes; info.Size() > limit {
-			return &file.BadRecord{
-				File: img.Path, Line: item.Line, Field: "images",
-				Reason: fmt.Sprintf("%d bytes are over the limit of %d (limits.image_bytes)", info.Size(), limit),
-			}
+			return badImage(path, item, img, fmt.Sprintf("%d bytes are over the limit of %d (limits.image_bytes)", info.Size(), limit))
 		}
 		data, err := os.ReadFile(img.Path)
 		if err != nil {
-			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: err.Error()}
+			return badImage(path, item, img, err.Error())
 		}
 		if sum := sha256.Sum256(data); key != "originals/"+hex.EncodeToString(sum[:]) {
-			return &file.BadRecord{File: img.Path, Line: item.Line, Field: "images", Reason: "the file changed while it was imported"}
+			return badImage(path, item, img, "the file changed while it was imported")
 		}
 		// It holds the original until the fetch step, whose own reference has the
 		// profile's retention. It is the post's, so that it goes when the post is deleted.
 		ref := models.BlobRef{Key: key, Post: item.Post.ID, Expires: a.opt.Now().Add(untilFetched)}
-		if err := a.Documents.AddRefs(ctx, []models.BlobRef{ref}); err != nil {
-			return fmt.Errorf("app: reference image: %w", err)
+		if err := a.reference(ctx, ref); err != nil {
+			return err
 		}
 		if err := a.Blobs.Put(ctx, key, "application/octet-stream", data); err != nil {
 			return fmt.Errorf("app: store image: %w", err)
 		}
 	}
 	return nil
+}
+
+// reference notes who needs a blob. One that a sweep is about to delete can't
+// be referenced before that is done.
+func (a *App) reference(ctx context.Context, ref models.BlobRef) error {
+	deadline := time.Now().Add(untilSwept)
+	for {
+		err := a.Documents.AddRefs(ctx, []models.BlobRef{ref})
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, models.ErrConflict):
+			return fmt.Errorf("app: reference image: %w", err)
+		case time.Now().After(deadline):
+			return fmt.Errorf("app: %s is to be deleted, and no worker did so within %s: start one and import again: %w", ref.Key, untilSwept, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// badImage refuses a record for one of its images, as package file refuses one
+// for what stands in it.
+func badImage(path string, item file.Item, img file.LocalImage, reason string) *file.BadRecord {
+	bad := &file.BadRecord{File: path, Line: item.Line, Field: "images", Reason: img.Path + ": " + reason}
+	bad.Raw = strings.ToValidUTF8(string(item.Post.Raw[:min(len(item.Post.Raw), 1000)]), "\uFFFD")
+	return bad
 }

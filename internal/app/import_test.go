@@ -85,7 +85,7 @@ func TestImportRejects(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &bad); err != nil {
 			t.Fatal(err)
 		}
-		if bad.Line != want[i].line || bad.Field != want[i].field || !strings.Contains(bad.Reason, want[i].reason) || bad.Raw == "" {
+		if bad.File != path || bad.Line != want[i].line || bad.Field != want[i].field || !strings.Contains(bad.Reason, want[i].reason) || bad.Raw == "" {
 			t.Errorf("reject %s, want line %d, field %q, %q and the record", line, want[i].line, want[i].field, want[i].reason)
 		}
 	}

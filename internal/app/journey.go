@@ -50,10 +50,14 @@ func (a *App) Journey(ctx context.Context, id string) (Journey, error) {
 func (j Journey) WriteText(w io.Writer) error {
 	b := &strings.Builder{}
 	if j.Stub != nil {
-		fmt.Fprintf(b, "%s was purged on %s; it lives in the history:\n", j.Post.ID, stamp(j.Stub.PurgedAt))
+		fmt.Fprintf(b, "%s was purged on %s; what was published of it lives in the history:\n", j.Post.ID, stamp(j.Stub.PurgedAt))
 		for _, name := range slices.Sorted(maps.Keys(j.Stub.Runs)) {
 			r := j.Stub.Runs[name]
-			fmt.Fprintf(b, "  %s: generation %d, part %s\n", name, r.Generation, r.Part)
+			where := "never archived"
+			if r.Part != "" {
+				where = "part " + r.Part
+			}
+			fmt.Fprintf(b, "  %s: generation %d, %s\n", name, r.Generation, where)
 		}
 		_, err := io.WriteString(w, b.String())
 		return err

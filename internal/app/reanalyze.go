@@ -144,16 +144,27 @@ func (a *App) selects(ctx context.Context, req Reanalysis, p *profile.Profile, p
 			return false, nil
 		}
 	}
-	ok, err := a.hasImages(ctx, p, post)
-	if err != nil {
-		return false, err
-	}
-	if !ok {
-		rep.NoImages++
-		return false, nil
+	if begin(run) != models.Fetch {
+		ok, err := a.hasImages(ctx, p, post)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			rep.NoImages++
+			return false, nil
+		}
 	}
 	rep.Cost += run.Cost
 	return true, nil
+}
+
+// begin is where a new generation of a run begins: nothing is fetched again,
+// but what the overtaken generation had not fetched yet still must be.
+func begin(run models.Run) models.Step {
+	if run.Step == models.Fetch && !run.State.Ended() {
+		return models.Fetch
+	}
+	return models.AnalyzeLight
 }
 
 // hasImages reports whether there is something to look at: a rendition of one
@@ -188,7 +199,7 @@ func (a *App) regenerate(ctx context.Context, p *profile.Profile, rep *Reanalysi
 	g.SetLimit(64) // the adapter makes one write of them
 	for i, run := range batch {
 		g.Go(func() error {
-			m := run.Regenerate(models.AnalyzeLight, p.Version, rep.Campaign, models.Bulk,
+			m := run.Regenerate(begin(run), p.Version, rep.Campaign, models.Bulk,
 				"reanalysis "+rep.Campaign, a.opt.Now(), a.Config.Reconcile.Horizon)
 			err := a.Documents.Move(ctx, m)
 			if errors.Is(err, models.ErrConflict) || errors.Is(err, models.ErrNotFound) {
@@ -223,7 +234,7 @@ func (a *App) regenerateAgain(ctx context.Context, p *profile.Profile, campaign 
 		if err != nil {
 			return err
 		}
-		m := now.Regenerate(models.AnalyzeLight, p.Version, campaign, models.Bulk, "reanalysis "+campaign, a.opt.Now(), a.Config.Reconcile.Horizon)
+		m := now.Regenerate(begin(now), p.Version, campaign, models.Bulk, "reanalysis "+campaign, a.opt.Now(), a.Config.Reconcile.Horizon)
 		err = a.Documents.Move(ctx, m)
 		if err == nil {
 			*moved = m.Run

@@ -207,3 +207,19 @@ func TestReanalyzeSupersedes(t *testing.T) {
 		t.Errorf("%d posts in search, want 6", r.found())
 	}
 }
+
+// TestReanalyzeBeforeFetch: what was not fetched yet has no images to miss.
+func TestReanalyzeBeforeFetch(t *testing.T) {
+	r := newRig(t, plain)
+	r.imports(r.posts(3), "plain")
+	if rep := r.reanalyze(app.Reanalysis{Profile: "plain"}); rep.Posts != 3 || rep.NoImages != 0 {
+		t.Errorf("report %+v, want 3 posts", rep)
+	}
+	r.counted(map[models.State]int64{models.Superseded: 3, models.Queued: 3})
+	r.run()
+	r.counted(map[models.State]int64{models.Superseded: 3, models.Done: 3})
+	post, run := r.post("file.p00", "plain")
+	if run.Generation != 2 || post.Media[0].State != models.MediaOK || len(run.Results) != 2 {
+		t.Errorf("%s, image %s, %d results", &run, post.Media[0].State, len(run.Results))
+	}
+}

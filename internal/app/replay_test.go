@@ -75,7 +75,7 @@ func TestReplay(t *testing.T) {
 	r.counted(map[models.State]int64{models.Done: 4, models.Failed: 1})
 	fetched := 0
 	for _, e := range r.timeline("file.p00", "plain", 1) {
-		if e.Step == models.Fetch {
+		if e.Step == models.Fetch && e.Outcome == models.OutAdvance {
 			fetched++
 		}
 	}

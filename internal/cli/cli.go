@@ -8,11 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -89,6 +93,21 @@ func (e *Env) Open(ctx context.Context, opt app.Options, more ...config.Override
 	return app.New(ctx, cfg, opt)
 }
 
+// OpenExisting is Open for commands that look at what is there: a data folder
+// that nobody has written to is a slip in --data, and not to be made.
+func (e *Env) OpenExisting(ctx context.Context, opt app.Options) (*app.App, error) {
+	cfg, err := e.Config()
+	if err != nil {
+		return nil, err
+	}
+	if name, embedded := strings.CutPrefix(cfg.Documents.URL, "sqlite:"); embedded {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return nil, Usage(fmt.Errorf("no data in %s yet: give the folder of `weft up` with --data, or import some posts first", filepath.Dir(name)))
+		}
+	}
+	return e.Open(ctx, opt)
+}
+
 // EndRegardless ends the process when draining, which begins with ctx's end,
 // takes longer than it may: a step that hangs must not hold up a restart.
 func EndRegardless(ctx context.Context, drain time.Duration) {
@@ -97,14 +116,29 @@ func EndRegardless(ctx context.Context, drain time.Duration) {
 	})
 }
 
-// Print writes v as JSON, or lets text write it for people.
+// Print writes v as JSON, or lets text write it for people, without what posts
+// may bring along to play tricks on a terminal.
 func (e *Env) Print(v any, text func(io.Writer) error) error {
 	if !e.JSON {
-		return text(e.Stdout)
+		var b strings.Builder
+		err := text(&b)
+		_, werr := io.WriteString(e.Stdout, Printable(b.String()))
+		return errors.Join(err, werr)
 	}
 	enc := json.NewEncoder(e.Stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// Printable replaces what steers a terminal, or turns the order of text round;
+// line breaks and tabs stay.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 type usageError struct{ error }
@@ -118,6 +152,7 @@ func Usage(err error) error { return usageError{err} }
 func (e *Env) Run(cmd *cobra.Command, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	cmd.SetArgs(args)
 	cmd.SetOut(e.Stdout)
 	cmd.SetErr(e.Stderr)
@@ -125,21 +160,52 @@ func (e *Env) Run(cmd *cobra.Command, args []string) int {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return Usage(fmt.Errorf("%w\n%q explains the flags", err, c.CommandPath()+" --help"))
 	})
-	err := cmd.ExecuteContext(ctx)
+	begun := false
+	prepare(cmd, &begun)
+	at, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
 	}
+	var u usageError
+	if !begun && !errors.As(err, &u) {
+		err = Usage(fmt.Errorf("%w\n%q explains the call", err, at.CommandPath()+" --help"))
+	}
 	if !errors.Is(err, ErrBadInput) {
-		fmt.Fprintln(e.Stderr, strings.TrimSpace(err.Error()))
+		fmt.Fprintln(e.Stderr, Printable(strings.TrimSpace(err.Error())))
 	}
 	return exitCode(err)
+}
+
+// prepare notes in begun when a command starts: errors before are the call's.
+// Commands that only group others refuse what they don't know; cobra would
+// print their help and be content.
+func prepare(cmd *cobra.Command, begun *bool) {
+	for _, c := range cmd.Commands() {
+		if !c.Runnable() {
+			c.DisableFlagsInUseLine = true
+			c.RunE = func(c *cobra.Command, args []string) error {
+				if len(args) == 0 {
+					return c.Help()
+				}
+				return Usage(fmt.Errorf("unknown command %q for %q\n%q lists them", args[0], c.CommandPath(), c.CommandPath()+" --help"))
+			}
+		}
+		prepare(c, begun)
+	}
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			*begun = true
+			return run(c, args)
+		}
+	}
 }
 
 func exitCode(err error) int {
 	var u usageError
 	var f *models.Fault
+	var n *net.OpError
 	switch {
-	case errors.As(err, &u), errors.Is(err, app.ErrNotBuiltIn), errors.Is(err, app.ErrRunning):
+	case errors.As(err, &u), errors.As(err, &n) && n.Op == "listen", errors.Is(err, app.ErrNotBuiltIn), errors.Is(err, app.ErrRunning):
 		return ExitUsage
 	case errors.Is(err, app.ErrNotRunning), errors.As(err, &f) && f.Class == models.Unavailable:
 		return ExitUnavailable

@@ -202,7 +202,7 @@ func (m *monitor) post(w http.ResponseWriter, r *http.Request) {
 		m.log.WarnContext(r.Context(), "monitor: journey", "post", p.ID, "error", err)
 		p.Problem, status = "The journey can't be read at the moment.", http.StatusBadGateway
 	default:
-		p.Journey = journey
+		p.Journey = lines(journey)
 	}
 	m.render(w, r, status, "post.html", p)
 }

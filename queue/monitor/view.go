@@ -162,3 +162,14 @@ func printable(s string) string {
 	}
 	return b.String()
 }
+
+// lines replaces what a post may bring along to confuse who reads it or copies
+// it into a terminal: control characters, and those that turn the order round.
+func lines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

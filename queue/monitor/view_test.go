@@ -24,6 +24,12 @@ func TestFormatPayload(t *testing.T) {
 	}
 }
 
+func TestLines(t *testing.T) {
+	if got, want := lines("a\n\tb\x1b[31m\u202ec红"), "a\n\tb\uFFFD[31m\uFFFDc红"; got != want {
+		t.Errorf("lines = %q, want %q", got, want)
+	}
+}
+
 func FuzzFormatPayload(f *testing.F) {
 	f.Add([]byte(`{"post":"x","seq":1}`))
 	f.Add([]byte("\xff\xfe"))

@@ -111,6 +111,14 @@ func Read(path string, opt Options) iter.Seq2[Item, error] {
 // errStop says that the consumer wants no more.
 var errStop = errors.New("stop")
 
+// CheckSource tells what is wrong with the name of a source.
+func CheckSource(name string) error {
+	if !sourcePattern.MatchString(name) {
+		return fmt.Errorf("source %q is not 1 to 32 of a-z, 0-9 and -", name)
+	}
+	return nil
+}
+
 type kind int
 
 const (
@@ -123,8 +131,8 @@ func newReader(path string, opt Options) (*reader, kind, error) {
 	if opt.Source == "" {
 		opt.Source = DefaultSource
 	}
-	if !sourcePattern.MatchString(opt.Source) {
-		return nil, 0, fmt.Errorf("import %s: source %q is not 1 to 32 of a-z, 0-9 and -", path, opt.Source)
+	if err := CheckSource(opt.Source); err != nil {
+		return nil, 0, fmt.Errorf("import %s: %w", path, err)
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now

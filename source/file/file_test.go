@@ -170,6 +170,17 @@ func TestNDJSONBadRecords(t *testing.T) {
 	}
 }
 
+// NDJSON takes an author who is no more than a handle, and so does CSV.
+func TestCSVAuthorIsAHandle(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, map[string]string{"posts.csv": "text,author,author_handle\na,@ana,\nb,ana,bea\n"})
+	for i, want := range []string{"ana", "bea"} {
+		if got := read(t, filepath.Join(dir, "posts.csv"), file.Options{})[i].Post.Author.Handle; got != want {
+			t.Errorf("row %d: author %q, want %q", i+1, got, want)
+		}
+	}
+}
+
 func TestCSV(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, map[string]string{

@@ -175,7 +175,7 @@ func parseTime(s string) (time.Time, error) {
 func columns() []string {
 	return []string{
 		"id", "source", "url", "created_at", "text", "language", "hashtags", "images",
-		"author_id", "author_handle", "author_name", "author_followers", "author_location", "author_country", "author_region", "author_city",
+		"author", "author_id", "author_handle", "author_name", "author_followers", "author_location", "author_country", "author_region", "author_city",
 		"likes", "comments", "shares",
 	}
 }
@@ -188,6 +188,9 @@ func decodeCells(cells map[string]string) (record, *fieldError) {
 		author: models.Author{ID: get("author_id"), Handle: get("author_handle"), Name: get("author_name"), Location: models.Location{
 			Raw: get("author_location"), Country: get("author_country"), Region: get("author_region"), City: get("author_city"),
 		}},
+	}
+	if rec.author.Handle == "" {
+		rec.author.Handle = strings.TrimPrefix(get("author"), "@")
 	}
 	if s := get("created_at"); s != "" {
 		t, err := parseTime(s)
