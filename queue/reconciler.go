@@ -146,7 +146,7 @@ func (r *Reconciler) replace(ctx context.Context, m models.Move) error {
 		return fmt.Errorf("reconcile: move %s: %w", &m.Run, err)
 	}
 	r.opt.Crash("reconcile.moved")
-	r.opt.Log.Info("reconciled", "post", m.Run.Post, "profile", m.Run.Profile, "step", m.Run.Step, "why", m.Run.Reason)
+	r.opt.Log.Debug("reconciled", "post", m.Run.Post, "profile", m.Run.Profile, "step", m.Run.Step, "why", m.Run.Reason)
 	_, err = r.client.Enqueue(ctx, m.Run)
 	return err
 }

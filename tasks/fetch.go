@@ -80,7 +80,7 @@ func (f *Fetch) Do(ctx context.Context, j Job) (Outcome, error) {
 		change.Media = append(change.Media, fetched)
 	}
 	if wanted > 0 && usable == 0 {
-		return Outcome{}, models.Faultf(models.Permanent, "no usable image: %s", strings.Join(problems, "; "))
+		return Outcome{Change: change}, models.Faultf(models.Permanent, "no usable image: %s", strings.Join(problems, "; "))
 	}
 	reason := fmt.Sprintf("%d of %d images", usable, wanted)
 	if wanted == 0 {
@@ -93,7 +93,7 @@ func (f *Fetch) Do(ctx context.Context, j Job) (Outcome, error) {
 
 // one fetches and stores one image.
 func (f *Fetch) one(ctx context.Context, j Job, m models.Media) (models.Media, error) {
-	if m.State == models.MediaFailed && m.URL == "" {
+	if m.State == models.MediaFailed && (m.URL == "" || strings.HasPrefix(m.URL, "file:")) {
 		return m, models.Faultf(models.Permanent, "%s", m.Reason) // its importer found nothing to read
 	}
 	original, err := f.open(ctx, m.URL)

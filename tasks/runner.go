@@ -158,7 +158,7 @@ func (r *Runner) work(ctx context.Context, j Job) error {
 	r.gates[j.Run.Step].report(err)
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
-		return r.fail(ctx, j, err)
+		return r.fail(ctx, j, out.Change, err)
 	}
 	m := r.next(j, out, spent)
 	span.SetAttributes(attribute.String("weft.reason", m.Run.Reason))
@@ -196,8 +196,9 @@ func (r *Runner) perform(ctx context.Context, j *Job) (out Outcome, spent models
 	return out, spent, err
 }
 
-// fail turns an error into a move, by its class alone.
-func (r *Runner) fail(ctx context.Context, j Job, err error) error {
+// fail turns an error into a move, by its class alone. What a step found out of
+// the post before it failed for good is saved with the failure.
+func (r *Runner) fail(ctx context.Context, j Job, found models.Change, err error) error {
 	run := j.Run
 	switch models.ClassOf(err) {
 	case models.Unavailable:
@@ -207,7 +208,7 @@ func (r *Runner) fail(ctx context.Context, j Job, err error) error {
 		return r.commit(ctx, j, m, err.Error())
 	case models.Permanent:
 		m := run.End(models.Failed, err.Error(), j.Now)
-		m.Run.Error = err.Error()
+		m.Run.Error, m.Change = err.Error(), found
 		return r.commit(ctx, j, m, err.Error())
 	case models.Retryable: // below
 	}

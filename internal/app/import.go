@@ -23,7 +23,7 @@ const importBatch = 500
 
 // untilFetched is how long an imported original waits for its fetch: longer
 // than any backlog that somebody would leave alone.
-const untilFetched = 30 * 24 * time.Hour
+const untilFetched = 7 * 24 * time.Hour
 
 // untilSwept is how long an import waits for a blob's deletion: a worker that
 // died over it is followed by the next sweep, a minute later.
@@ -167,7 +167,14 @@ func (a *App) Admit(ctx context.Context, batch []models.Admission, paused func(s
 	if a.Queue == nil {
 		return nil
 	}
-	return a.Queue.EnqueueAll(ctx, fresh)
+	if err := a.Queue.EnqueueAll(ctx, fresh); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		// They are stored: the reconciler enqueues what is missing within its horizon.
+		a.Log.Warn("some tasks were not enqueued; the reconciler will", "error", err)
+	}
+	return nil
 }
 
 // storeImages puts a record's image files where workers anywhere can read

@@ -59,7 +59,7 @@ func TestOriginalsExpire(t *testing.T) {
 func TestOriginalsWaitForFetch(t *testing.T) {
 	r := newRig(t, brief)
 	r.imports(r.posts(1), "brief")
-	r.later(20 * day)
+	r.later(6 * day)
 	if err := r.app.SweepBlobs(r.ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,13 @@ func (a *App) housekeeping() []job {
 	builder := a.Builder()
 	purger := a.purger()
 	return []job{
-		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := rec.Pass(ctx); return err }},
+		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error {
+			s, err := rec.Pass(ctx)
+			if s.Enqueued+s.Replaced+s.Woken+s.Epoch > 0 {
+				a.Log.Info("reconciled", "enqueued", s.Enqueued, "replaced", s.Replaced, "woken", s.Woken, "emptied_redis", s.Epoch)
+			}
+			return err
+		}},
 		{"answers", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := a.Desk.Sweep(ctx); return err }},
 		{"project", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := projector.Pass(ctx); return err }},
 		{"parts", cfg.Archive.Interval, func(ctx context.Context) error { _, err := builder.Run(ctx); return err }},

@@ -81,7 +81,10 @@ func (p *Parts) Read(ctx context.Context, part models.Part) ([]models.Row, error
 		return nil, err
 	}
 	var rows []models.Row
-	if err := decode(bytes.NewReader(data), int64(len(data)), func(r models.Row) { rows = append(rows, r) }); err != nil {
+	if err := decode(bytes.NewReader(data), int64(len(data)), func(r models.Row) {
+		r.Source = part.Source
+		rows = append(rows, r)
+	}); err != nil {
 		return nil, models.Faultf(models.Permanent, "%s: %w", part.Path(), err)
 	}
 	return rows, nil
@@ -118,7 +121,10 @@ func (p *Parts) Find(ctx context.Context, parts []models.Part, ids []string) ([]
 		if err != nil {
 			return nil, err
 		}
-		if err := lookup(r, size, wanted, func(r models.Row) { rows = append(rows, r) }); err != nil {
+		if err := lookup(r, size, wanted, func(r models.Row) {
+			r.Source = parts[i].Source
+			rows = append(rows, r)
+		}); err != nil {
 			return nil, fmt.Errorf("%s: %w", parts[i].Path(), err)
 		}
 	}

@@ -11,13 +11,14 @@ import (
 
 // record is one line of a part file: the schema of the history. Columns are
 // only ever added, never changed, so that old files stay readable beside new
-// ones. Everything but the first seven columns is derived from Body.
+// ones. Day and source are in the path, as Hive's layout has it: pandas and
+// BigQuery refuse a partition column that is in the file too. Everything but
+// the first six columns is derived from Body.
 type record struct {
 	Post       string    `parquet:"post"`
 	Profile    string    `parquet:"profile,dict"`
 	Generation int32     `parquet:"generation"`
 	Rev        int64     `parquet:"rev"`
-	Source     string    `parquet:"source,dict"`
 	CreatedAt  time.Time `parquet:"created_at,timestamp(millisecond)"`
 	ArchivedAt time.Time `parquet:"archived_at,timestamp(millisecond)"`
 
@@ -79,15 +80,15 @@ type stored struct {
 	Profile    string    `parquet:"profile,dict"`
 	Generation int32     `parquet:"generation"`
 	Rev        int64     `parquet:"rev"`
-	Source     string    `parquet:"source,dict"`
 	CreatedAt  time.Time `parquet:"created_at,timestamp(millisecond)"`
 	ArchivedAt time.Time `parquet:"archived_at,timestamp(millisecond)"`
 	Body       []byte    `parquet:"body,json"`
 }
 
+// row returns the row but for its source, which is its part's.
 func (s *stored) row() models.Row {
 	return models.Row{
-		Post: s.Post, Profile: s.Profile, Generation: int(s.Generation), Rev: s.Rev, Source: s.Source,
+		Post: s.Post, Profile: s.Profile, Generation: int(s.Generation), Rev: s.Rev,
 		CreatedAt: s.CreatedAt.UTC(), ArchivedAt: s.ArchivedAt.UTC(), Body: json.RawMessage(s.Body),
 	}
 }
@@ -113,7 +114,7 @@ func columns(r *models.Row) (record, error) {
 	}
 	at := p.Author.Location
 	return record{
-		Post: r.Post, Profile: r.Profile, Generation: int32(r.Generation), Rev: r.Rev, Source: r.Source,
+		Post: r.Post, Profile: r.Profile, Generation: int32(r.Generation), Rev: r.Rev,
 		CreatedAt: r.CreatedAt.UTC(), ArchivedAt: r.ArchivedAt.UTC(), NativeID: p.NativeID, URL: p.URL,
 		AuthorID: p.Author.ID, AuthorHandle: p.Author.Handle,
 		AuthorCountry: at.Country, AuthorRegion: at.Region, AuthorCity: at.City,

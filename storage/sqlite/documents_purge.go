@@ -243,7 +243,7 @@ func (s *session) restore(post models.Post, runs []models.Run) ([]models.Run, er
 		if len(post.Labels) == 0 {
 			post.Labels = labels
 		}
-		if err := s.addPost(&post, 0); err != nil {
+		if err := s.addPost(&post, 1); err != nil {
 			return nil, err
 		}
 	case err != nil:
