@@ -190,6 +190,13 @@ func check(it models.Item, a models.Answer) error {
 	var names []string
 	for _, q := range it.Questions {
 		names = append(names, q.Attribute)
+	}
+	for name := range a.Values {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("labeling: item %s does not ask for %q; it asks for: %s", it.ID, name, strings.Join(names, ", "))
+		}
+	}
+	for _, q := range it.Questions {
 		values, given := a.Values[q.Attribute]
 		if !given {
 			return fmt.Errorf("labeling: item %s also asks for %q: answer it, if need be with nothing, or skip the item", it.ID, q.Attribute)
@@ -198,11 +205,6 @@ func check(it models.Item, a models.Answer) error {
 			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {
 				return fmt.Errorf("labeling: %q is no value of %q; allowed: %s", v, q.Attribute, strings.Join(q.Options, ", "))
 			}
-		}
-	}
-	for name := range a.Values {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("labeling: item %s does not ask for %q; it asks for: %s", it.ID, name, strings.Join(names, ", "))
 		}
 	}
 	return nil

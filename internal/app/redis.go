@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,6 +38,8 @@ func (a *App) openRedis(ctx context.Context, cfg config.Config, host bool) error
 		return err
 	}
 	opt.PoolSize = 64
+	opt.ReadTimeout = 10 * time.Second // a busy machine is no reason to give up an enqueue
+	redis.SetLogger(quiet{a.Log})      // go-redis has one logger for the whole process; what it says is in our errors too
 	rdb := redis.NewClient(opt)
 	a.onClose("redis client", rdb.Close)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -107,4 +110,11 @@ func answers(ctx context.Context, addr string) bool {
 	rdb := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1})
 	defer rdb.Close()
 	return rdb.Ping(ctx).Err() == nil
+}
+
+// quiet puts what go-redis says where only those who debug see it.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(ctx context.Context, format string, v ...any) {
+	q.log.DebugContext(ctx, fmt.Sprintf(format, v...))
 }

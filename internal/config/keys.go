@@ -81,7 +81,7 @@ func (c *Config) queueKeys() []key {
 func (c *Config) stepKeys() []key {
 	keys := []key{
 		integer("steps.attempts", &c.Steps.Attempts, 1, 100, "A run fails after this many failed tries of one step."),
-		integer("steps.deaths", &c.Steps.Deaths, 1, 100, "A run fails as poison after it took this many workers with it in one step."),
+		integer("steps.deaths", &c.Steps.Deaths, 1, 100, "A run fails as poison after this many workers died on it in one step; after the first it is tried alone."),
 	}
 	for _, s := range models.Steps() {
 		keys = append(keys, spanAt("steps.timeouts."+string(s), func() time.Duration { return c.Steps.Timeouts[s] },
