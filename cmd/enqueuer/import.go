@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,52 +46,56 @@ Without --profile, each profile takes the posts that its match section fits.`,
   enqueuer import --profile catalog --rejects bad.ndjson posts.csv`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			total, unit, err := file.Total(args[0])
-			if err == nil {
-				err = file.CheckSource(source)
-			}
-			if err != nil {
-				return cli.Usage(err)
-			}
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-enqueuer", NoQueue: true})
-			if err != nil {
-				return err
-			}
-			defer a.Close()
-			if err := known(a, profiles...); err != nil {
-				return err
-			}
-			if rejects == "" {
-				rejects = filepath.Base(strings.TrimRight(args[0], "/")) + ".rejects.ndjson"
-			}
-			refused := &lazyFile{path: rejects}
-			bar := live.NewProgress(env.Stderr, total, unit, "import")
-			rep, err := a.Import(cmd.Context(), app.Import{
-				Profiles: profiles, Path: args[0], Source: source, Rejects: refused, Progress: progress(bar),
-				Paused: func(queue string, depth int64) {
-					a.Log.Warn("paused: the queue is too deep", "queue", queue, "depth", depth)
-				},
-			})
-			bar.Close()
-			if err := errors.Join(err, refused.Close()); err != nil {
-				if rep.Records > 0 {
-					return fmt.Errorf("%w\nstopped after %d records; what is stored stays, and the same call again goes on", err, rep.Records)
-				}
-				return err
-			}
-			if err := env.Print(rep, func(w io.Writer) error { return writeImport(w, rep, rejects) }); err != nil {
-				return err
-			}
-			if rep.Rejected > 0 {
-				return cli.ErrBadInput
-			}
-			return nil
+			return runImport(cmd.Context(), env, app.Import{Profiles: profiles, Path: args[0], Source: source}, rejects)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&profiles, "profile", "p", nil, "send the posts through this profile (repeatable)")
 	cmd.Flags().StringVar(&source, "source", "file", "source of records that name none")
 	cmd.Flags().StringVar(&rejects, "rejects", "", "file for refused records (default NAME.rejects.ndjson here)")
 	return cmd
+}
+
+// runImport imports, with a bar on a terminal, and says what became of it.
+func runImport(ctx context.Context, env *cli.Env, req app.Import, rejects string) error {
+	total, unit, err := file.Total(req.Path)
+	if err == nil {
+		err = file.CheckSource(req.Source)
+	}
+	if err != nil {
+		return cli.Usage(err)
+	}
+	a, err := env.Open(ctx, app.Options{Service: "weft-enqueuer", NoQueue: true})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := known(a, req.Profiles...); err != nil {
+		return err
+	}
+	if rejects == "" {
+		rejects = filepath.Base(strings.TrimRight(req.Path, "/")) + ".rejects.ndjson"
+	}
+	refused := &lazyFile{path: rejects}
+	bar := live.NewProgress(env.Stderr, total, unit, "import")
+	req.Rejects, req.Progress = refused, progress(bar)
+	req.Paused = func(queue string, depth int64) {
+		a.Log.Warn("paused: the queue is too deep", "queue", queue, "depth", depth)
+	}
+	rep, err := a.Import(ctx, req)
+	bar.Close()
+	if err := errors.Join(err, refused.Close()); err != nil {
+		if rep.Records > 0 {
+			return fmt.Errorf("%w\nstopped after %d records; what is stored stays, and the same call again goes on", err, rep.Records)
+		}
+		return err
+	}
+	if err := env.Print(rep, func(w io.Writer) error { return writeImport(w, rep, rejects) }); err != nil {
+		return err
+	}
+	if rep.Rejected > 0 {
+		return cli.ErrBadInput
+	}
+	return nil
 }
 
 // known refuses names that no profile has.

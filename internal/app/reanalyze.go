@@ -70,10 +70,12 @@ func (a *App) Reanalyze(ctx context.Context, req Reanalysis) (ReanalysisReport, 
 		return rep, err
 	}
 	if req.DryRun {
-		return rep, rep.missing()
+		err := rep.missing()
+		return rep, err
 	}
 	campaign.Posts, campaign.NoImages, campaign.EndedAt = rep.Posts, rep.NoImages, a.opt.Now().UTC()
-	return rep, errors.Join(rep.missing(), a.Documents.PutCampaign(ctx, campaign))
+	err = errors.Join(rep.missing(), a.Documents.PutCampaign(ctx, campaign))
+	return rep, err
 }
 
 // missing is the error of a campaign that lacked files: a folder that is not

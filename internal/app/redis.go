@@ -116,5 +116,5 @@ func answers(ctx context.Context, addr string) bool {
 type quiet struct{ log *slog.Logger }
 
 func (q quiet) Printf(ctx context.Context, format string, v ...any) {
-	q.log.DebugContext(ctx, fmt.Sprintf(format, v...))
+	q.log.DebugContext(ctx, "redis", "says", fmt.Sprintf(format, v...))
 }
