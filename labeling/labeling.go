@@ -170,10 +170,10 @@ func (d *Desk) unpark(ctx context.Context, it models.Item, atRest bool) error {
 }
 
 func (d *Desk) close(ctx context.Context, it models.Item) error {
-	if it.State == models.ItemClosed {
+	if it.State == models.ItemClosed && !it.Parking {
 		return nil
 	}
-	it.State = models.ItemClosed
+	it.State, it.Parking = models.ItemClosed, false
 	it.Rev++
 	err := d.items.PutItem(ctx, it)
 	if errors.Is(err, models.ErrConflict) {

@@ -114,10 +114,9 @@ func (l *Label) set(ctx context.Context, it models.Item, state models.ItemState)
 	if it.State == state {
 		return nil
 	}
-	it.State, it.Parking = state, false
-	if state == models.ItemEscalated {
-		it.Parking = true
-	}
+	// A closed item stays marked until the sweep has seen its labels on the post:
+	// the run may fail before its move brings them there.
+	it.State, it.Parking = state, it.Parking && state != models.ItemExpired
 	it.Rev++
 	return l.put(ctx, it)
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -87,6 +88,11 @@ func (r *rig) flush() {
 	}
 }
 
+// loseAll deletes every task at one moment.
+const loseAll = `for _, k in ipairs(redis.call("KEYS", "asynq:{*}:*")) do
+	if string.find(k, ":t:", 1, true) or string.match(k, ":pending$") then redis.call("DEL", k) end
+end`
+
 // loseTasks deletes tasks but not the epoch, as an eviction would, until the
 // reconciler has had enough of them to put back.
 func (r *rig) loseTasks(ended <-chan struct{}) {
@@ -94,14 +100,8 @@ func (r *rig) loseTasks(ended <-chan struct{}) {
 	rdb := redis.NewClient(&redis.Options{Addr: r.redis.Addr})
 	defer rdb.Close()
 	for {
-		keys, err := rdb.Keys(r.ctx, "asynq:{*}:*").Result()
-		if err != nil {
+		if err := rdb.Eval(r.ctx, loseAll, nil).Err(); err != nil && !errors.Is(err, redis.Nil) {
 			r.t.Fatal(err)
-		}
-		for _, k := range keys {
-			if strings.Contains(k, ":t:") || strings.HasSuffix(k, ":pending") {
-				rdb.Del(r.ctx, k)
-			}
 		}
 		select {
 		case <-ended:

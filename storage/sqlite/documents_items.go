@@ -35,7 +35,8 @@ func (s *session) putItem(it models.Item) error {
 	verdict, _ := it.Judge()
 	waiting := 0
 	switch {
-	case open && it.Parking && verdict != models.Unsettled:
+	case open && it.Parking && verdict != models.Unsettled,
+		it.State == models.ItemClosed && it.Parking && verdict == models.Settled: // its labels may not have come to the post
 		waiting = waitsForRun
 	case open && !it.Parking && verdict == models.Settled:
 		waiting = waitsForPost

@@ -121,7 +121,7 @@ func itemAnswered(t *testing.T, s Store) {
 	open(7, true, func(it *models.Item) { *it = it.WithAnswer(yes); it.Wanted = 2 })
 	got, err := s.Answered(t.Context(), 10)
 	must(t, err)
-	same(t, "answered", []string{id(6), id(5), id(1)}, itemPosts(got))
+	same(t, "answered", []string{id(6), id(5), id(4), id(1)}, itemPosts(got))
 	it, err := s.Item(t.Context(), anItem(id(2), "catalog").ID)
 	must(t, err)
 	it = it.WithAnswer(yes)
@@ -134,12 +134,12 @@ func itemAnswered(t *testing.T, s Store) {
 	move(t, s, r.Wake("answered", t0(), horizon))
 	got, err = s.Answered(t.Context(), 10)
 	must(t, err)
-	same(t, "answered after a wake", []string{id(5), id(2), id(1)}, itemPosts(got))
+	same(t, "answered after a wake", []string{id(5), id(4), id(2), id(1)}, itemPosts(got))
 	_, r = load(t, s, id(1), "catalog")
 	move(t, s, r.End(models.Dropped, "no longer", t0()))
 	got, err = s.Answered(t.Context(), 10)
 	must(t, err)
-	same(t, "answered after an end", []string{id(5), id(2), id(1)}, itemPosts(got))
+	same(t, "answered after an end", []string{id(5), id(4), id(2), id(1)}, itemPosts(got))
 }
 
 func books() []behaviour {
