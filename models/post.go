@@ -33,8 +33,13 @@ type Post struct {
 	Text     string   `json:"text"`
 	Language string   `json:"language,omitempty"` // BCP 47, empty when unknown
 	Hashtags []string `json:"hashtags,omitempty"` // without the sign, lower-cased
+	Mentions []string `json:"mentions,omitempty"` // without the sign, as the source writes them
+	Links    []string `json:"links,omitempty"`
+	RepostOf string   `json:"repost_of,omitempty"` // id of the post that this one passes on
 	Media    []Media  `json:"media,omitempty"`
 	Counts   Counts   `json:"counts"`
+	Flags    []Flag   `json:"flags,omitempty"`  // what its author or the network asks for; sorted
+	Hidden   string   `json:"hidden,omitempty"` // why nobody may see it for now, such as a suspended account
 
 	Labels    []Label                `json:"labels,omitempty"`    // people's answers; they outlive generations
 	Published map[string]Publication `json:"published,omitempty"` // by profile: what readers see
@@ -69,6 +74,16 @@ type Counts struct {
 	Shares   *int64 `json:"shares,omitempty"`
 }
 
+// Flag is a wish or warning that comes with a post.
+type Flag string
+
+// The flags, each with what Weft does about it.
+const (
+	NoIndex  Flag = "no-index"  // its author doesn't want to be found: it has no author here, and is not searchable
+	NoPublic Flag = "no-public" // only for people who are logged in
+	Adult    Flag = "adult"     // never shown to labelers
+)
+
 // MediaState says how far an image has come.
 type MediaState string
 
@@ -81,7 +96,8 @@ const (
 
 // Media is one image of a post.
 type Media struct {
-	URL    string     `json:"url"` // "blob:<key>" when an importer stored the original already
+	ID     string     `json:"id,omitempty"` // what stays when the source signs URL anew; see Key
+	URL    string     `json:"url"`          // "blob:<key>" when an importer stored the original already
 	Alt    string     `json:"alt,omitempty"`
 	State  MediaState `json:"state"`
 	Reason string     `json:"reason,omitempty"` // why it failed, in words
@@ -94,6 +110,14 @@ type Media struct {
 	Height    int    `json:"height,omitempty"`
 	Original  string `json:"original,omitempty"`  // blob key; gone after the profile's retention
 	Rendition string `json:"rendition,omitempty"` // blob key; longest side 512 pixels
+}
+
+// Key tells images of a post apart: the source's id of the image, else its URL.
+func (m Media) Key() string {
+	if m.ID != "" {
+		return m.ID
+	}
+	return m.URL
 }
 
 // Publication is what one profile made visible of a post.
@@ -151,7 +175,7 @@ func (p *Post) ContentHash() string {
 	h.Write([]byte(p.Text))
 	for _, m := range p.Media {
 		h.Write([]byte{0})
-		h.Write([]byte(m.URL))
+		h.Write([]byte(m.Key()))
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
 }
@@ -167,11 +191,14 @@ func (p *Post) Images() []Media {
 	return ok
 }
 
+// Flagged reports whether the post carries f.
+func (p *Post) Flagged(f Flag) bool { return slices.Contains(p.Flags, f) }
+
 // Change is what a move or an outside event alters in a post. The adapter
 // applies it to the newest document within the same atomic write, so changes of
 // two runs never overwrite each other.
 type Change struct {
-	Media   []Media      `json:"media,omitempty"`  // fetched images, merged by URL
+	Media   []Media      `json:"media,omitempty"`  // fetched images, merged by Media.Key
 	Labels  []Label      `json:"labels,omitempty"` // merged by attribute and taxonomy
 	Publish *Publication `json:"publish,omitempty"`
 	Profile string       `json:"profile,omitempty"` // whose publication Publish is, or was Checked
@@ -241,14 +268,15 @@ func (p *Post) visible() []byte {
 
 func (c Change) applySource(p *Post) {
 	s := c.Source
-	p.Text, p.Language, p.Hashtags = s.Text, s.Language, s.Hashtags
+	p.Text, p.Language, p.Hashtags, p.Mentions, p.Links = s.Text, s.Language, s.Hashtags, s.Mentions, s.Links
+	p.RepostOf, p.Flags = s.RepostOf, s.Flags
 	p.Author, p.Counts, p.URL, p.EditedAt, p.Raw = s.Author, s.Counts, s.URL, s.EditedAt, s.Raw
 	media := slices.Clone(s.Media)
 	for i, m := range media {
 		for _, old := range p.Media {
-			if old.URL == m.URL && old.State == MediaOK {
+			if old.Key() == m.Key() && old.State == MediaOK {
 				media[i] = old
-				media[i].Alt = m.Alt
+				media[i].Alt, media[i].URL = m.Alt, m.URL
 			}
 		}
 	}
@@ -259,7 +287,7 @@ func (c Change) applySource(p *Post) {
 // success: another profile's fetch may have been luckier.
 func mergeMedia(media []Media, fetched Media) {
 	for i := range media {
-		if media[i].URL == fetched.URL && (media[i].State != MediaOK || fetched.State == MediaOK) {
+		if media[i].Key() == fetched.Key() && (media[i].State != MediaOK || fetched.State == MediaOK) {
 			fetched.Alt = media[i].Alt
 			media[i] = fetched
 		}

@@ -21,7 +21,14 @@ func layers() []layer {
 		{"weft/models", nil},
 		{"weft/profile", models},
 		{"weft/source", models},
-		{"weft/source/", models}, // each network by itself
+		{"weft/source/extract", []string{"weft/models", "weft/analysis/text"}},
+		{"weft/source/gazetteer", models},
+		{"weft/source/limit", []string{"weft/models", "weft/source"}},
+		{"weft/source/images", models},
+		{"weft/source/web", []string{"weft/models", "weft/source"}},
+		{"weft/source/crawl", []string{"weft/models", "weft/source"}},
+		// Each network by itself, on what they have in common.
+		{"weft/source/", []string{"weft/models", "weft/source", "weft/source/web", "weft/source/extract", "weft/source/gazetteer"}},
 		{"weft/analysis", models},
 		{"weft/labeling", models},
 		{"weft/queue", models},
@@ -51,7 +58,11 @@ func drivers() map[string][]string {
 	return map[string][]string{
 		"github.com/hibiken/asynq":                  {"weft/queue", "weft/internal/bench"}, // the bench measures bare asynq too
 		"github.com/hibiken/asynqmon":               {"weft/queue/monitor"},
-		"github.com/redis/go-redis":                 {"weft/queue", "weft/internal/app", "weft/internal/bench", "weft/internal/testredis"},
+		"github.com/redis/go-redis":                 {"weft/queue", "weft/internal/app", "weft/internal/bench", "weft/internal/testredis", "weft/source/limit"},
+		"github.com/go-redis/redis_rate":            {"weft/source/limit"},
+		"github.com/coder/websocket":                {"weft/source/bluesky", "weft/internal/sim/network"},
+		"github.com/mmcdole/gofeed":                 {"weft/source/feed"},
+		"github.com/gen2brain":                      {"weft/analysis/image"},
 		"github.com/alicebob/miniredis":             {"weft/internal/app"},
 		"modernc.org/sqlite":                        {"weft/storage/sqlite"},
 		"github.com/duckdb":                         {"weft/storage/duckdb"},
