@@ -51,6 +51,7 @@ func (l *loader) check() {
 	}
 	l.checkTimes()
 	l.checkMonitor()
+	l.checkSources()
 }
 
 func (l *loader) checkTimes() {

@@ -42,6 +42,12 @@ type Config struct {
 	Steps     Steps
 	Archive   Archive
 	Limits    Limits
+	Images    Images
+
+	Crawl   Crawl
+	Sources Sources
+	Queries []Query
+	Push    Push
 
 	Metrics Metrics
 	Tracing Tracing
@@ -108,6 +114,49 @@ type Limits struct {
 	DecodePixels int64
 }
 
+// Images is how images are fetched from the web.
+type Images struct {
+	Allow   []string // networks in CIDR form that may be fetched from although they are not public
+	Timeout time.Duration
+}
+
+// Crawl is how sources are read.
+type Crawl struct {
+	Agent        string        // User-Agent of all calls
+	RecheckEvery time.Duration // 0: never
+	RecheckAge   time.Duration
+	Backoff      time.Duration // the first pause after a failure
+}
+
+// Sources holds the account of each network.
+type Sources struct {
+	Bluesky   struct{ URL, Handle, Password string }
+	Instagram struct{ URL, Version, Token, AppSecret, UserID string }
+	Mastodon  struct{ Token string }
+	Reddit    struct{ URL, ClientID, ClientSecret string }
+	Weibo     struct {
+		URL, Token   string
+		Mobile       bool // the unofficial API, an explicit choice
+		MobileURL    string
+		MobileCookie string
+	}
+}
+
+// Query is something to collect.
+type Query struct {
+	Name     string            `json:"name"`
+	Source   string            `json:"source"`
+	Profiles []string          `json:"profiles,omitempty"` // empty: those whose match fits
+	Every    Span              `json:"every,omitempty"`
+	Params   map[string]string `json:"params,omitempty"`
+}
+
+// Push is where others send posts to.
+type Push struct {
+	Listen string
+	Tokens []string // name:SHA-256 of the token, in hex
+}
+
 // Metrics is where Prometheus finds the process.
 type Metrics struct{ Listen string }
 
@@ -157,6 +206,8 @@ func Default() Config {
 		}},
 		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second},
 		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000},
+		Images:  Images{Timeout: 20 * time.Second},
+		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
 		Drain:   150 * time.Second,

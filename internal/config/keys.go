@@ -26,9 +26,10 @@ type key struct {
 type listKind int
 
 const (
-	plain     listKind = iota
-	textList           // a list of texts
-	usersList          // a list of {name, password_hash, role}
+	plain      listKind = iota
+	textList            // a list of texts
+	usersList           // a list of {name, password_hash, role}
+	objectList          // a list of mappings, JSON in the variable
 )
 
 // env returns the name of the variable that sets k.
@@ -41,6 +42,7 @@ func (c *Config) keys() []key {
 	keys := c.storeKeys()
 	keys = append(keys, c.queueKeys()...)
 	keys = append(keys, c.stepKeys()...)
+	keys = append(keys, c.sourceKeys()...)
 	return append(keys, c.serviceKeys()...)
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -135,8 +136,12 @@ func (r *reader) value(k key, n ast.Node) {
 	where := r.at(n.GetToken())
 	if seq, ok := n.(*ast.SequenceNode); ok && k.list != plain {
 		r.origin[k.name] = where
-		if k.list == usersList {
+		switch k.list {
+		case usersList:
 			r.users(k, seq)
+			return
+		case objectList:
+			r.objects(k, seq)
 			return
 		}
 		parts := []string{}
@@ -189,6 +194,53 @@ func (r *reader) users(k key, seq *ast.SequenceNode) {
 		parts = append(parts, user["name"]+":"+user["role"]+":"+user["password_hash"])
 	}
 	r.set(k.name, strings.Join(parts, ","), r.at(seq.Start))
+}
+
+// objects reads a list of mappings as JSON. Numbers and truth values become
+// texts, so that nobody has to quote them.
+func (r *reader) objects(k key, seq *ast.SequenceNode) {
+	var out []any
+	for _, e := range seq.Values {
+		v, ok := r.object(k, e)
+		if !ok {
+			return
+		}
+		out = append(out, v)
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		r.problem(r.at(seq.Start), k.name, "%v", err)
+		return
+	}
+	r.set(k.name, string(text), r.at(seq.Start))
+}
+
+func (r *reader) object(k key, n ast.Node) (any, bool) {
+	if values, ok := pairs(n); ok {
+		m := map[string]any{}
+		for _, v := range values {
+			if m[v.Key.GetToken().Value], ok = r.object(k, v.Value); !ok {
+				return nil, false
+			}
+		}
+		return m, true
+	}
+	if seq, ok := n.(*ast.SequenceNode); ok {
+		list := []any{}
+		for _, e := range seq.Values {
+			v, ok := r.object(k, e)
+			if !ok {
+				return nil, false
+			}
+			list = append(list, v)
+		}
+		return list, true
+	}
+	s, ok := scalar(n)
+	if !ok {
+		r.problem(r.at(n.GetToken()), k.name, "a plain value, a list or a mapping is wanted here")
+	}
+	return s, ok
 }
 
 // pairs returns the entries of a mapping; a mapping of one entry is a node of its own kind.

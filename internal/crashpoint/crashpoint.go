@@ -53,6 +53,10 @@ const (
 	Projected = "projected"
 	// PurgeUnsearched: the post has left search, not the document store. The purge is repeated from there.
 	PurgeUnsearched = "purge.unsearched"
+	// CrawlStored: collected posts are stored, their cursor isn't moved. They are read again, and known.
+	CrawlStored = "crawl.stored"
+	// CrawlCursor: the cursor is moved. Reading goes on behind it.
+	CrawlCursor = "crawl.cursor"
 )
 
 // All lists every point, in the order a post may meet them.
@@ -62,6 +66,7 @@ func All() []string {
 		ItemOpened, AnswerSaved, WakeSaved,
 		PartAssigned, PartWritten, PartLoaded, PartVerified,
 		ReconcileMoved, ReconcileEnqueued, EpochBumped, Projected, PurgeUnsearched,
+		CrawlStored, CrawlCursor,
 	}
 }
 

@@ -43,6 +43,7 @@ type rig struct {
 	redis  *testredis.Server
 	app    *app.App // the test's own eyes
 	posts  int
+	more   []config.Override // of the worker processes
 	mu     sync.Mutex
 	alive  map[*exec.Cmd]chan struct{}
 	output *bytes.Buffer
@@ -161,7 +162,7 @@ func (r *rig) importFile() string { return filepath.Join(r.dir, "posts.ndjson") 
 // start starts a worker process; the channel is closed when it has ended.
 func (r *rig) start(c child) (*exec.Cmd, <-chan struct{}) {
 	r.t.Helper()
-	c.Set = r.overrides()
+	c.Set = append(r.overrides(), r.more...)
 	spec, err := json.Marshal(c)
 	if err != nil {
 		r.t.Fatal(err)

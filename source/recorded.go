@@ -1,0 +1,145 @@
+package source
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// ReadRecorded reads a recorded answer: an exchange of the form {request:
+// {method, url}, response: {status, headers, body}}, or a bare body. Where JSON
+// is broken, the error names line and column, and the exchange holds what comes
+// before that place, closed properly, so that its good part isn't lost.
+func ReadRecorded(data []byte) (Exchange, error) {
+	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	bare := Exchange{Status: http.StatusOK, Body: data}
+	trimmed := bytes.TrimSpace(data)
+	if len(trimmed) == 0 {
+		return bare, errors.New("the file is empty")
+	}
+	if (trimmed[0] != '{' && trimmed[0] != '[') || lines(data) {
+		return bare, nil
+	}
+	broken := check(data)
+	if broken != nil {
+		data = salvage(data[:broken.offset])
+		bare.Body = data
+	}
+	var r struct {
+		Request *struct {
+			Method string `json:"method"`
+			URL    string `json:"url"`
+		} `json:"request"`
+		Response *struct {
+			Status  int             `json:"status"`
+			Headers map[string]any  `json:"headers"`
+			Body    json.RawMessage `json:"body"`
+		} `json:"response"`
+	}
+	if json.Unmarshal(data, &r) == nil && r.Request != nil && r.Response != nil {
+		bare = Exchange{Method: r.Request.Method, URL: r.Request.URL, Status: r.Response.Status, Header: http.Header{}, Body: r.Response.Body}
+		var text string
+		if json.Unmarshal(r.Response.Body, &text) == nil { // not JSON, or JSON as the recorder saw it
+			bare.Body = []byte(text)
+		}
+		for name, v := range r.Response.Headers {
+			addHeader(bare.Header, name, v)
+		}
+		if bare.Status == 0 {
+			bare.Status = http.StatusOK
+		}
+	}
+	if broken != nil {
+		return bare, broken
+	}
+	return bare, nil
+}
+
+// addHeader takes a text or a list of texts.
+func addHeader(h http.Header, name string, v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, one := range v {
+			addHeader(h, name, one)
+		}
+	default:
+		h.Add(name, fmt.Sprint(v))
+	}
+}
+
+// lines reports whether data is a JSON value a line, and more than one of them.
+func lines(data []byte) bool {
+	first, rest, more := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
+	return more && json.Valid(first) && len(bytes.TrimSpace(rest)) > 0
+}
+
+// syntaxError is where JSON is broken.
+type syntaxError struct {
+	offset    int
+	line, col int
+	reason    string
+}
+
+func (e *syntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: not valid JSON: %s", e.line, e.col, e.reason)
+}
+
+// check returns where data stops being JSON, nil if it is.
+func check(data []byte) *syntaxError {
+	if json.Valid(data) {
+		return nil
+	}
+	var v json.RawMessage
+	err := json.Unmarshal(data, &v)
+	at, reason := len(data), "it ends too early"
+	if s, ok := errors.AsType[*json.SyntaxError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) && int(s.Offset) <= len(data) {
+		if s.Error() != "unexpected end of JSON input" {
+			at, reason = max(int(s.Offset)-1, 0), s.Error()
+		}
+	}
+	before := data[:at]
+	return &syntaxError{
+		offset: at, line: 1 + bytes.Count(before, []byte("\n")), col: at - bytes.LastIndexByte(before, '\n'), reason: reason,
+	}
+}
+
+// salvage cuts data, the valid beginning of JSON, after the last whole element
+// of a list, and closes what is open there.
+func salvage(data []byte) []byte {
+	var open []byte // closers of what is open
+	var closers []byte
+	cut, text, escaped := 0, false, false
+	for i, c := range data {
+		switch {
+		case escaped:
+			escaped = false
+		case text && c == '\\':
+			escaped = true
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{':
+			open = append(open, '}')
+		case c == '[':
+			open = append(open, ']')
+		case (c == '}' || c == ']') && len(open) > 0:
+			open = open[:len(open)-1]
+			if n := len(open); n > 0 && open[n-1] == ']' {
+				cut, closers = i+1, bytes.Clone(open)
+			}
+		}
+	}
+	if cut == 0 {
+		return []byte("{}")
+	}
+	var b strings.Builder
+	b.Write(data[:cut])
+	for i := len(closers) - 1; i >= 0; i-- {
+		b.WriteByte(closers[i])
+	}
+	return []byte(b.String())
+}
