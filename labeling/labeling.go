@@ -15,6 +15,10 @@ import (
 	"weft/models"
 )
 
+// ErrWithdrawn means that nobody is asked any more: the post was deleted, or is
+// not to be looked at. It is nobody's fault.
+var ErrWithdrawn = errors.New("withdrawn")
+
 // Items stores questions to people.
 type Items interface {
 	Item(ctx context.Context, id string) (models.Item, error)
@@ -112,7 +116,7 @@ func (d *Desk) add(ctx context.Context, id string, a models.Answer) (models.Item
 			return it, fmt.Errorf("labeling: item %s: %w", id, err)
 		}
 		if it.State == models.ItemWithdrawn {
-			return it, fmt.Errorf("labeling: item %s was withdrawn: its post was deleted", id)
+			return it, fmt.Errorf("labeling: item %s was %w: its post was deleted, or is not to be looked at", id, ErrWithdrawn)
 		}
 		if err := check(it, a); err != nil {
 			return it, err
@@ -134,6 +138,12 @@ func (d *Desk) add(ctx context.Context, id string, a models.Answer) (models.Item
 // doing so just now; then the item stays open, unless its run is known to be
 // at rest, and the sweep wakes the run.
 func (d *Desk) settle(ctx context.Context, it models.Item, atRest bool) error {
+	if it.State == models.ItemWithdrawn { // of a post that lives: its run must not wait for ever
+		if woken, err := d.waker.Wake(ctx, it.Post, it.Profile, "its question was withdrawn"); err != nil || woken {
+			return err
+		}
+		return d.unpark(ctx, it, atRest)
+	}
 	verdict, labels := it.Judge()
 	if verdict == models.Unsettled {
 		return nil

@@ -15,6 +15,10 @@ var (
 	ErrConflict = errors.New("conflict")
 )
 
+// ErrGone: an address gives its image no more. It may have expired, so that the
+// source has a newer one.
+var ErrGone = errors.New("it is gone")
+
 // Class says whose trouble an error is, and so what the runner does about it.
 type Class string
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -73,7 +74,11 @@ type Part struct {
 	Checksum uint64    `json:"checksum"`
 	Bytes    int64     `json:"bytes"`
 	MadeAt   time.Time `json:"made_at"`
+	Replaces []string  `json:"replaces,omitempty"` // the parts whose rows it has, but for those that were erased
 }
+
+// Holds reports whether p is the part id, or was made of it.
+func (p *Part) Holds(id string) bool { return p.ID == id || slices.Contains(p.Replaces, id) }
 
 // Path is where the part's file lies below the history's root: a Hive-partitioned layout.
 func (p *Part) Path() string {

@@ -56,13 +56,16 @@ type Author struct {
 	Location  Location `json:"location,omitzero"`
 }
 
-// Location is where an author or post says to be. What can't be known stays empty.
+// Location is where an author or post says to be. What can't be known stays
+// empty. Confidence is how likely Raw means the place given, all its fields
+// together; whether Raw is true is another question. Package gazetteer says how
+// it comes about.
 type Location struct {
 	Raw        string  `json:"raw,omitempty"`
-	Kind       string  `json:"kind,omitempty"`    // profile, post, ip, inferred or none
-	Country    string  `json:"country,omitempty"` // ISO 3166-1 alpha-2
-	Region     string  `json:"region,omitempty"`  // ISO 3166-2
-	City       string  `json:"city,omitempty"`
+	Kind       string  `json:"kind,omitempty"`       // profile, post, ip, inferred or none
+	Country    string  `json:"country,omitempty"`    // ISO 3166-1 alpha-2
+	Region     string  `json:"region,omitempty"`     // ISO 3166-2, of the country's first level
+	City       string  `json:"city,omitempty"`       // GeoNames' name, mostly English; as written when GeoNames lacks it
 	Confidence float64 `json:"confidence,omitempty"` // 0 to 1
 }
 
@@ -145,6 +148,10 @@ type Stub struct {
 	Content  string             `json:"content"` // ContentHash of the post
 	Runs     map[string]StubRun `json:"runs"`    // by profile
 	PurgedAt time.Time          `json:"purged_at"`
+
+	Author    string    `json:"author,omitempty"` // the store's own hash of who wrote it
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	EditedAt  time.Time `json:"edited_at,omitzero"`
 }
 
 // StubRun is what stays of a run.
@@ -152,7 +159,7 @@ type StubRun struct {
 	Seq        int64         `json:"seq"`
 	Generation int           `json:"generation"`
 	Past       map[State]int `json:"past"` // how its generations ended, the last one included
-	Part       string        `json:"part"` // the newest history part that holds it
+	Part       string        `json:"part"` // the newest history part that holds it, or one that replaced it; see Part.Holds
 }
 
 var plainID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,48}$`)
@@ -204,12 +211,13 @@ type Change struct {
 	Profile string       `json:"profile,omitempty"` // whose publication Publish is, or was Checked
 	Checked bool         `json:"checked,omitempty"` // people answered after all: the publication is no longer unchecked
 	Source  *Post        `json:"source,omitempty"`  // a newer reading of the same post: text, media, counts, author, raw
+	Hidden  *string      `json:"hidden,omitempty"`  // why nobody may see it for now; empty: it may be seen
 	Delete  *Tombstone   `json:"delete,omitempty"`
 }
 
 // Empty reports whether c alters nothing.
 func (c Change) Empty() bool {
-	return len(c.Media) == 0 && len(c.Labels) == 0 && c.Publish == nil && !c.Checked && c.Source == nil && c.Delete == nil
+	return len(c.Media) == 0 && len(c.Labels) == 0 && c.Publish == nil && !c.Checked && c.Source == nil && c.Hidden == nil && c.Delete == nil
 }
 
 // Apply alters p and reports whether anything changed; it then adds one to
@@ -234,6 +242,9 @@ func (c Change) Apply(p *Post) bool {
 	if pub := p.Published[c.Profile]; c.Checked && pub.Unchecked {
 		pub.Unchecked = false
 		p.publish(c.Profile, pub)
+	}
+	if c.Hidden != nil {
+		p.Hidden = *c.Hidden
 	}
 	if c.Delete != nil {
 		*p = Post{ID: p.ID, SchemaVersion: p.SchemaVersion, Rev: p.Rev, Source: p.Source, CreatedAt: p.CreatedAt, Tombstone: c.Delete}

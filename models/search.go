@@ -22,16 +22,19 @@ type SearchDoc struct {
 	Unchecked  []string    `json:"unchecked,omitempty"`
 	Attributes []Attribute `json:"attributes,omitempty"` // of all publications, people's labels first
 	Images     []string    `json:"images,omitempty"`     // rendition blob keys
+	Flags      []Flag      `json:"flags,omitempty"`      // NoPublic is for whoever shows it to respect
 }
 
 // Project returns what search shall hold of p. It is false when the post has
-// no place in search: deleted, or published by no profile.
+// no place in search: deleted, hidden, published by no profile, or its author
+// doesn't want to be found.
 func Project(p *Post) (SearchDoc, bool) {
 	d := SearchDoc{
 		ID: p.ID, Version: p.Rev, Source: p.Source, URL: p.URL, CreatedAt: p.CreatedAt, Text: p.Text,
 		Language: p.Language, Hashtags: p.Hashtags, Author: p.Author, Counts: p.Counts,
+		Flags: p.Flags,
 	}
-	if p.Tombstone != nil || len(p.Published) == 0 {
+	if p.Tombstone != nil || p.Hidden != "" || p.Flagged(NoIndex) || len(p.Published) == 0 {
 		return d, false
 	}
 	var found []Attribute

@@ -70,8 +70,11 @@ func (w *world) happen(e *event) {
 	case e.Project:
 		w.projects()
 	case e.Forget != "":
-		_, err := w.docs.Update(w.ctx, id(e.Forget), models.Change{Delete: &models.Tombstone{At: w.now, By: "author", Reason: "asked for"}})
-		w.must(err)
+		w.forget(e.Forget, models.Delete)
+	case e.Hide != "":
+		w.forget(e.Hide, models.Hide)
+	case e.Show != "":
+		w.forget(e.Show, models.Show)
 	case e.Expect != nil:
 		w.expect(e.Expect)
 	default:
@@ -90,6 +93,12 @@ func (w *world) projects() {
 }
 
 // imports admits posts and enqueues what an importer would.
+func (w *world) forget(name string, act models.Act) {
+	w.t.Helper()
+	_, err := w.docs.Forget(w.ctx, []models.Deletion{{Source: "sim", NativeID: name, Act: act, By: "author", Reason: "asked for", At: w.now}})
+	w.must(err)
+}
+
 func (w *world) imports(e *importEvent) {
 	w.t.Helper()
 	names, profiles := e.Posts, e.Profiles
@@ -143,6 +152,9 @@ func (w *world) edit(e *editEvent, want models.AdmissionResult) {
 	}
 	if e.Likes != 0 {
 		spec.Likes = e.Likes
+	}
+	if e.Flags != nil {
+		spec.Flags = e.Flags
 	}
 	if e.Says != nil {
 		spec.Says = e.Says

@@ -24,6 +24,7 @@ type Preparer interface {
 
 // Prepared is what Preparer makes of an image.
 type Prepared struct {
+	Original      []byte // what is stored and hashed: the bytes that came, without place and owner
 	SHA256, PHash string
 	Type          string // image/jpeg, …
 	Width, Height int    // of the original, upright
@@ -42,18 +43,27 @@ type Refs interface {
 	AddRefs(ctx context.Context, refs []models.BlobRef) error
 }
 
+// Resolver reads a known post again at its source.
+type Resolver interface {
+	// Resolve returns the post as it is now; models.ErrNotFound if it is gone.
+	Resolve(ctx context.Context, post models.Post) (models.Post, error)
+}
+
 // Fetch gets a post's images and stores original and rendition of each.
 type Fetch struct {
-	Openers  map[string]Opener // by URL scheme; "blob" is served by Images
-	Preparer Preparer
-	Images   Images
-	Refs     Refs
+	Openers   map[string]Opener   // by URL scheme; "blob" is served by Images
+	Resolvers map[string]Resolver // by source: of those whose images' addresses expire
+	Preparer  Preparer
+	Images    Images
+	Refs      Refs
+	Tries     int // after so many, an image whose host is still in trouble is given up, not the post; 3 when 0
 }
 
 // Do fetches the images that are not there yet. One bad image doesn't lose the
 // post; if none of them is usable, the run fails with the reasons.
 func (f *Fetch) Do(ctx context.Context, j Job) (Outcome, error) {
 	limits := j.Profile.Fetch
+	again := &rereading{resolver: f.Resolvers[j.Post.Source], post: j.Post}
 	var change models.Change
 	var problems []string
 	usable, wanted := 0, 0
@@ -66,12 +76,11 @@ func (f *Fetch) Do(ctx context.Context, j Job) (Outcome, error) {
 			usable++
 			continue
 		}
-		fetched, err := f.one(ctx, j, m)
+		fetched, err := f.one(ctx, j, m, again)
 		switch {
 		case err == nil:
 			usable++
 		case models.ClassOf(err) == models.Permanent:
-			fetched = m
 			fetched.State, fetched.Reason = models.MediaFailed, err.Error()
 			problems = append(problems, fmt.Sprintf("image %d: %s", i+1, err))
 		default:
@@ -91,36 +100,75 @@ func (f *Fetch) Do(ctx context.Context, j Job) (Outcome, error) {
 	return out, nil
 }
 
-// one fetches and stores one image.
-func (f *Fetch) one(ctx context.Context, j Job, m models.Media) (models.Media, error) {
+// one fetches and stores one image. With an error it returns the image as it
+// was, but for an address that was found to be newer.
+func (f *Fetch) one(ctx context.Context, j Job, m models.Media, again *rereading) (models.Media, error) {
 	if m.State == models.MediaFailed && (m.URL == "" || strings.HasPrefix(m.URL, "file:")) {
 		return m, models.Faultf(models.Permanent, "%s", m.Reason) // its importer found nothing to read
 	}
-	original, err := f.open(ctx, m.URL)
+	original, m, err := f.read(ctx, m, again)
 	if err != nil {
-		return m, err
+		return m, f.giveUp(ctx, j, err)
 	}
 	p, err := f.Preparer.Prepare(ctx, original)
 	if err != nil {
 		return m, err
 	}
+	return f.store(ctx, j, m, p)
+}
+
+// read opens an image. If it is gone, its post is read again, and the image is
+// opened once more where it lies now.
+func (f *Fetch) read(ctx context.Context, m models.Media, again *rereading) ([]byte, models.Media, error) {
+	original, err := f.open(ctx, m.URL)
+	if !errors.Is(err, models.ErrGone) {
+		return original, m, err
+	}
+	url, resolveErr := again.address(ctx, m)
+	if resolveErr != nil {
+		return nil, m, resolveErr
+	}
+	if url == "" {
+		return nil, m, err
+	}
+	m.URL = url
+	original, err = f.open(ctx, url)
+	return original, m, err
+}
+
+// giveUp makes an end of an image's trouble that may pass but doesn't: a host
+// that never answers must not cost the post its other images.
+func (f *Fetch) giveUp(ctx context.Context, j Job, err error) error {
+	tries := f.Tries
+	if tries == 0 {
+		tries = 3
+	}
+	if models.ClassOf(err) != models.Retryable || j.Run.Attempts+1 < tries || errors.Is(ctx.Err(), context.Canceled) {
+		return err
+	}
+	return models.Faultf(models.Permanent, "%d tries: %w", j.Run.Attempts+1, err)
+}
+
+// store keeps what was made of an image.
+func (f *Fetch) store(ctx context.Context, j Job, m models.Media, p Prepared) (models.Media, error) {
+	was := m
 	keep := j.Profile.Fetch
 	m.State, m.Reason = models.MediaOK, ""
 	m.SHA256, m.PHash, m.Type, m.Width, m.Height = p.SHA256, p.PHash, p.Type, p.Width, p.Height
-	m.Size = int64(len(original))
+	m.Size = int64(len(p.Original))
 	m.Original, m.Rendition = "originals/"+p.SHA256, "renditions/"+p.SHA256+".jpg"
 	refs := []models.BlobRef{
 		{Key: m.Original, Post: j.Post.ID, Expires: after(j.Now, keep.Originals)},
 		{Key: m.Rendition, Post: j.Post.ID, Expires: after(j.Now, keep.Renditions)},
 	}
 	if err := f.Refs.AddRefs(ctx, refs); err != nil {
-		return m, models.Faultf(models.Unavailable, "fetch: reference blobs: %w", err)
+		return was, models.Faultf(models.Unavailable, "fetch: reference blobs: %w", err)
 	}
-	if err := f.Images.Put(ctx, m.Original, p.Type, original); err != nil {
-		return m, fmt.Errorf("fetch: store original: %w", err)
+	if err := f.Images.Put(ctx, m.Original, p.Type, p.Original); err != nil {
+		return was, fmt.Errorf("fetch: store original: %w", err)
 	}
 	if err := f.Images.Put(ctx, m.Rendition, "image/jpeg", p.Rendition); err != nil {
-		return m, fmt.Errorf("fetch: store rendition: %w", err)
+		return was, fmt.Errorf("fetch: store rendition: %w", err)
 	}
 	return m, nil
 }

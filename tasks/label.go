@@ -41,6 +41,9 @@ func (l *Label) Do(ctx context.Context, j Job) (Outcome, error) {
 	if len(questions) == 0 {
 		return Advance("labelled already"), l.closeOpen(ctx, j)
 	}
+	if j.Post.Flagged(models.Adult) {
+		return l.adult(ctx, j, rule)
+	}
 	it, err := l.open(ctx, j, questions, rule, sample, why)
 	if err != nil {
 		return Outcome{}, err
@@ -51,6 +54,36 @@ func (l *Label) Do(ctx context.Context, j Job) (Outcome, error) {
 	out, err := l.judge(ctx, j, it, rule)
 	out.Item, out.Sampled = it.ID, sample
 	return out, err
+}
+
+// adult sees to a post that no labeler is to look at: nobody is asked. What
+// people had answered before it was known holds.
+func (l *Label) adult(ctx context.Context, j Job, rule bool) (Outcome, error) {
+	it, err := l.Items.Item(ctx, models.ItemID(j.Post.ID, j.Run.Profile, l.Choices.Taxonomy()))
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return Outcome{}, fmt.Errorf("label: item: %w", err)
+	}
+	if verdict, _ := it.Judge(); err == nil && verdict == models.Settled && it.State != models.ItemWithdrawn {
+		out, err := l.judge(ctx, j, it, rule)
+		out.Item = it.ID
+		return out, err
+	}
+	if err == nil && (it.State == models.ItemOpen || it.State == models.ItemEscalated) {
+		it.Parking = false
+		if err := l.set(ctx, it, models.ItemWithdrawn); err != nil {
+			return Outcome{}, err
+		}
+	}
+	switch {
+	case !rule:
+		return Advance("for adults: kept from the sample"), nil
+	case j.Profile.Label.Then == profile.ThenIndex:
+		out := Advance("for adults: nobody is asked, so it goes on unchecked")
+		out.Unchecked = true
+		return out, nil
+	default:
+		return Drop("for adults: nobody is asked, and this profile wants an answer"), nil
+	}
 }
 
 // judge says what the item's answers come to.
@@ -156,7 +189,8 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 	if !missing && ended(it, j.Run, questions) {
 		return it, nil
 	}
-	reopen := !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed) && !answers(it, questions)
+	withdrawn := !missing && it.State == models.ItemWithdrawn // the post was for adults once
+	reopen := withdrawn || !missing && j.Run.Item != id && (it.State == models.ItemExpired || it.State == models.ItemClosed) && !answers(it, questions)
 	narrower := !missing && len(questions) < len(it.Questions) // the rest was answered for another profile
 	if narrower {
 		it.Questions = questions
@@ -171,7 +205,7 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 	if missing {
 		it = models.Item{ID: id, Post: j.Post.ID, Profile: j.Run.Profile, Taxonomy: l.Choices.Taxonomy(), OpenedAt: j.Now}
 	}
-	if it.State == models.ItemClosed {
+	if it.State == models.ItemClosed || withdrawn {
 		it.Answers = nil // their labels are on the post; what is asked now is new
 	}
 	if missing || reopen {

@@ -164,6 +164,7 @@ func (w *world) reading(name string) models.Post {
 		Text: spec.Text, Language: spec.Language, Hashtags: spec.Hashtags, Counts: models.Counts{Likes: &likes},
 		Author: models.Author{Handle: "ana", Location: models.Location{Country: spec.Country}},
 		Raw:    []byte(`{"from":"sim"}`),
+		Flags:  spec.Flags,
 	}
 	for i, kind := range spec.Images {
 		key := fmt.Sprintf("incoming/%s-%d-%s", name, i+1, kind)

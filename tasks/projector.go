@@ -65,17 +65,17 @@ func (p *Projector) one(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	doc, ok := models.Project(&post)
-	if !ok {
-		err = p.Search.Delete(ctx, id, post.Rev)
-	} else if err = p.Search.Put(ctx, doc); err == nil {
-		var rows []models.Row
-		if rows, err = freeze(ctx, p.Timelines, post, runs, p.Now()); err == nil {
+	if err := p.show(ctx, &post); err != nil {
+		return err
+	}
+	if len(post.Published) > 0 && post.Hidden == "" { // what nobody sees leaves no row either
+		rows, err := freeze(ctx, p.Timelines, post, runs, p.Now())
+		if err == nil {
 			err = p.Staging.Stage(ctx, rows)
 		}
-	}
-	if err != nil {
-		return err
+		if err != nil {
+			return err
+		}
 	}
 	if err := p.wake(ctx, post, runs); err != nil {
 		return err
@@ -84,6 +84,15 @@ func (p *Projector) one(ctx context.Context, id string) error {
 		p.Crash("projected")
 	}
 	return p.Dirty.Clean(ctx, id, post.Rev)
+}
+
+// show puts the post into search as it is, or takes it out.
+func (p *Projector) show(ctx context.Context, post *models.Post) error {
+	doc, ok := models.Project(post)
+	if !ok {
+		return p.Search.Delete(ctx, post.ID, post.Rev)
+	}
+	return p.Search.Put(ctx, doc)
 }
 
 // wake looks after the post's parked runs: nobody is asked what somebody has

@@ -33,6 +33,7 @@ type postSpec struct {
 	Country  string
 	Images   []string // good, broken (no image at all), gone (its original is not there), unread (the importer found nothing)
 	Likes    int64
+	Flags    []models.Flag
 	Says     says
 	Cost     map[string]float64 // CPU seconds by tier, light or heavy
 }
@@ -61,6 +62,8 @@ type event struct {
 	Purge     bool   // the purger makes a pass
 	Project   bool   // the projector makes a pass
 	Forget    string // the post is deleted
+	Hide      string // the post is hidden
+	Show      string // and shown again
 	Expect    *expectation
 	Drain     *bool // by default after whatever changes posts or runs
 }
@@ -88,6 +91,7 @@ type editEvent struct {
 	Text     string
 	Images   []string
 	Likes    int64
+	Flags    []models.Flag
 	Says     says
 	Want     models.AdmissionResult
 }

@@ -43,7 +43,7 @@ func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
 }
 
 func (s *shelf) Prepare(_ context.Context, original []byte) (tasks.Prepared, error) {
-	return tasks.Prepared{SHA256: "sum-" + string(original), Type: "image/png", Width: 4, Height: 3, Rendition: []byte("small")}, s.onPrepare
+	return tasks.Prepared{Original: original, SHA256: "sum-" + string(original), Type: "image/png", Width: 4, Height: 3, Rendition: []byte("small")}, s.onPrepare
 }
 
 // web opens addresses of one scheme.

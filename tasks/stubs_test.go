@@ -90,7 +90,7 @@ type preparer struct{ p *images.Preparer }
 func (p preparer) Prepare(ctx context.Context, data []byte) (tasks.Prepared, error) {
 	out, err := p.p.Prepare(ctx, data)
 	return tasks.Prepared{
-		SHA256: out.SHA256, PHash: out.PHash, Type: out.Type, Width: out.Width, Height: out.Height, Rendition: out.Rendition,
+		Original: out.Original, SHA256: out.SHA256, PHash: out.PHash, Type: out.Type, Width: out.Width, Height: out.Height, Rendition: out.Rendition,
 	}, err
 }
 

@@ -43,8 +43,9 @@ func (l Limits) withDefaults() Limits {
 type Prepared struct {
 	SHA256    string // of the original's bytes, hex
 	PHash     string // perceptual hash of the rendition, 16 hex digits
-	Type      string // image/jpeg, image/png, image/gif or image/webp
+	Type      string // image/jpeg, image/png, image/gif, image/webp, image/avif or image/heic
 	Size      int64  // of the original, in bytes
+	Original  []byte // what is stored: the bytes that came, stripped of place and owner (see Strip)
 	Width     int    // of the original, upright
 	Height    int
 	Rendition []byte // JPEG, upright, longest side at most RenditionSide
@@ -73,11 +74,11 @@ func (p *Preparer) Prepare(ctx context.Context, data []byte) (Prepared, error) {
 
 // PrepareWithin is Prepare with other limits than the default ones.
 func (p *Preparer) PrepareWithin(ctx context.Context, data []byte, lim Limits) (Prepared, error) {
-	h, err := readHeader(data, lim.withDefaults())
+	data, h, err := receive(data, lim)
 	if err != nil {
 		return Prepared{}, err
 	}
-	weight := min(h.pixels(), p.pixels)
+	weight := min(h.weight(), p.pixels)
 	if err := p.sem.Acquire(ctx, weight); err != nil {
 		return Prepared{}, fmt.Errorf("prepare image: wait for memory: %w", err)
 	}
@@ -89,11 +90,22 @@ func (p *Preparer) PrepareWithin(ctx context.Context, data []byte, lim Limits) (
 // permanent faults whose text may be shown to anybody: it names the reason and
 // holds nothing of the content.
 func Prepare(data []byte, lim Limits) (Prepared, error) {
-	h, err := readHeader(data, lim.withDefaults())
+	data, h, err := receive(data, lim)
 	if err != nil {
 		return Prepared{}, err
 	}
 	return prepare(data, h)
+}
+
+// receive strips an original before anything else looks at it, so that what is
+// checked, decoded, hashed and stored are the same bytes.
+func receive(data []byte, lim Limits) ([]byte, header, error) {
+	lim = lim.withDefaults()
+	if int64(len(data)) <= lim.Bytes {
+		data = Strip(data)
+	}
+	h, err := readHeader(data, lim)
+	return data, h, err
 }
 
 func prepare(data []byte, h header) (Prepared, error) {
@@ -101,11 +113,19 @@ func prepare(data []byte, h header) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, err
 	}
-	o := upright
-	if h.format.mime == "image/jpeg" {
-		o = readOrientation(data)
+	if h, err = h.settle(img); err != nil {
+		return Prepared{}, err
 	}
-	small := o.apply(shrink(img, image.Rect(0, 0, h.width, h.height), RenditionSide))
+	small := shrink(img, image.Rect(0, 0, h.width, h.height), RenditionSide)
+	width, height := h.width, h.height
+	if h.format.turns != nil {
+		for _, o := range h.format.turns(data) {
+			small = o.apply(small)
+			if o.swaps() {
+				width, height = height, width
+			}
+		}
+	}
 
 	var out bytes.Buffer
 	if err := encodeRendition(&out, small); err != nil {
@@ -116,14 +136,25 @@ func prepare(data []byte, h header) (Prepared, error) {
 		return Prepared{}, models.Faultf(models.Permanent, "image cannot be hashed: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	p := Prepared{
+	return Prepared{
 		SHA256: hex.EncodeToString(sum[:]), PHash: fmt.Sprintf("%016x", hash.GetHash()), Type: h.format.mime,
-		Size: int64(len(data)), Width: h.width, Height: h.height, Rendition: out.Bytes(),
+		Size: int64(len(data)), Original: data, Width: width, Height: height, Rendition: out.Bytes(),
+	}, nil
+}
+
+// settle takes the size of a decoded HEIF, which may be cropped; one that is
+// larger than its header said is refused. Of the others the header is right:
+// it is that of the canvas.
+func (h header) settle(img image.Image) (header, error) {
+	if h.format.cost == 1 {
+		return h, nil
 	}
-	if o.swaps() {
-		p.Width, p.Height = p.Height, p.Width
+	w, hgt := img.Bounds().Dx(), img.Bounds().Dy()
+	if w > h.width || hgt > h.height {
+		return h, refuse("%s is malformed", h.format.name)
 	}
-	return p, nil
+	h.width, h.height = w, hgt
+	return h, nil
 }
 
 func encodeRendition(w io.Writer, img image.Image) error {

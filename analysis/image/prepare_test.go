@@ -41,6 +41,8 @@ func TestPrepare(t *testing.T) {
 		"CMYK JPEG":       {testdata(t, "cmyk.jpg"), "image/jpeg", 150, 103, 150, 103, color.RGBA{}},
 		"progressive":     {testdata(t, "progressive.jpg"), "image/jpeg", 150, 103, 150, 103, color.RGBA{}},
 		"WebP":            {testdata(t, "photo.webp"), "image/webp", 150, 103, 150, 103, color.RGBA{}},
+		"AVIF":            {encodeAVIF(t, halves(1080, 300, red, blue)), "image/avif", 1080, 300, 512, 142, red},
+		"HEIC":            {testdata(t, "photo.heic"), "image/heic", 150, 103, 150, 103, color.RGBA{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := weftimage.Prepare(tc.data, weftimage.Limits{})
@@ -111,8 +113,8 @@ func TestPrepareRefusesHostile(t *testing.T) {
 		"text":                    {[]byte("secret"), "not an image: text/plain"},
 		"PDF":                     {[]byte("%PDF-1.7 secret"), "not an image: application/pdf"},
 		"BMP":                     {append([]byte("BM"), make([]byte, 60)...), "image/bmp is not supported"},
-		"AVIF":                    {[]byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00secret"), "image/avif is not supported"},
-		"HEIC":                    {[]byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00secret"), "image/heic is not supported"},
+		"AVIF of nothing":         {[]byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00secret"), "AVIF is malformed"},
+		"HEIC of nothing":         {[]byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00secret"), "HEIC is malformed"},
 		"animated WebP":           {[]byte("RIFF\x20\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "animated WebP is not supported"},
 		"truncated JPEG":          {photo[:len(photo)/2], "image is truncated"},
 		"truncated JPEG header":   {photo[:10], "image is truncated"},
@@ -200,6 +202,8 @@ func FuzzPrepare(f *testing.F) {
 	f.Add(animatedGIF(f))
 	f.Add(testdata(f, "photo.webp"))
 	f.Add(testdata(f, "cmyk.jpg"))
+	f.Add(testdata(f, "photo.heic"))
+	f.Add(encodeAVIF(f, pic))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := weftimage.Prepare(data, weftimage.Limits{Bytes: 1 << 20, Pixels: 1 << 18})
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-var link = regexp.MustCompile(`(?i)(?:https?://|www\.)\S+`)
+// link is an address. Chinese ends it: Weibo's people write on without a space.
+var link = regexp.MustCompile(`(?i)(?:https?://|www\.)[^\s\p{Han}。、《》【】「」“”]+`)
 
 // clean brings a caption into NFKC and blanks its links out: their paths hold
 // words that nobody wrote.

@@ -1,7 +1,6 @@
 package text
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,18 +18,33 @@ type span struct {
 // with spaces within, and Xiaohongshu's mark (#穿搭[话题]#). A sign within a
 // word or an address is none, nor is a tag of digits only.
 func Hashtags(caption string) []string {
+	return names(findTags(clean(caption)))
+}
+
+// SingleHashtags is Hashtags for networks that know no pairs, such as
+// Instagram: there "#红色#蓝色" is two tags, which on Weibo is one and a word.
+func SingleHashtags(caption string) []string {
+	return names(spans(clean(caption), false))
+}
+
+// names returns the tags' texts, lower-cased, each once.
+func names(found []span) []string {
+	seen := map[string]bool{}
 	var tags []string
-	for _, s := range findTags(clean(caption)) {
-		if tag := strings.ToLower(s.tag); !slices.Contains(tags, tag) {
+	for _, s := range found {
+		if tag := strings.ToLower(s.tag); !seen[tag] {
+			seen[tag] = true
 			tags = append(tags, tag)
 		}
 	}
 	return tags
 }
 
-// findTags finds the hashtags in a cleaned caption.
-func findTags(s string) []span {
-	pairs := strings.Count(s, "#")%2 == 0
+// findTags finds the hashtags in a cleaned caption. Signs that come in even
+// number are taken for pairs, as Weibo and Xiaohongshu write them.
+func findTags(s string) []span { return spans(s, strings.Count(s, "#")%2 == 0) }
+
+func spans(s string, pairs bool) []span {
 	var tags []span
 	end := -1 // of the tag before
 	for i := 0; i < len(s); {
@@ -58,8 +72,7 @@ func opens(s string, i int) bool {
 	return i == 0 || !(wordRune(before) || before == '&' || before == '/' || before == '_')
 }
 
-// paired reads "#…#" around Chinese text. Signs that come in even number are
-// taken for pairs, as Weibo and Xiaohongshu write them.
+// paired reads "#…#" around Chinese text.
 func paired(s string, i int, pairs bool) (span, bool) {
 	body, _, closed := strings.Cut(s[i+1:], "#")
 	const longest = 32 // characters, as Weibo has it

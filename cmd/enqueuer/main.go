@@ -1,6 +1,6 @@
 // Command enqueuer brings posts into the pipeline and looks after them there:
-// it imports, reanalyzes, replays, reconciles, checks profiles, takes labels
-// and shows where everything stands.
+// it crawls, imports, reanalyzes, replays, reconciles, checks profiles, takes labels,
+// forgets and shows where everything stands.
 package main
 
 import (
@@ -27,8 +27,8 @@ With the embedded set-up, give the data folder of the running ` + "`weft up`" + 
   enqueuer profile simulate my-profile.yaml --posts posts.ndjson`,
 	}
 	root.AddCommand(
-		importCommand(env), reanalyzeCommand(env), replayCommand(env), reconcileCommand(env),
-		profileCommand(env), labelCommand(env), statusCommand(env), postCommand(env),
+		crawlCommand(env), importCommand(env), parseCommand(env), reanalyzeCommand(env), replayCommand(env), reconcileCommand(env),
+		profileCommand(env), labelCommand(env), forgetCommand(env), statusCommand(env), postCommand(env),
 	)
 	return root
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -45,13 +47,39 @@ them as they are, pandas with pandas.read_parquet("weft-data/history", partition
 				return err
 			}
 			defer h.Close()
-			columns, rows, err := h.Query(cmd.Context(), args[0])
+			columns, rows, err := ask(cmd.Context(), env, h, args[0])
 			if err != nil {
 				return err
 			}
 			return env.Print(records(columns, rows), func(w io.Writer) error { return writeRows(w, columns, rows) })
 		},
 	}
+}
+
+// ask follows what the documents say is the history. Without them, as in a copy
+// of the folder, the files themselves have to do.
+func ask(ctx context.Context, env *cli.Env, h *duckdb.History, query string) (columns []string, rows [][]any, err error) {
+	a, err := env.OpenExisting(ctx, app.Options{Service: "weft-query", NoQueue: true})
+	if err != nil {
+		fmt.Fprintln(env.Stderr, "without the documents, posts that were forgotten show until they are erased:", err)
+		return h.Query(ctx, query)
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	const tries = 3 // a file may be replaced between the manifest and the query
+	for range tries {
+		parts, unseen, merr := a.Manifest(ctx)
+		if merr == nil {
+			merr = h.Follow(ctx, parts, unseen)
+		}
+		if merr != nil {
+			return nil, nil, merr
+		}
+		columns, rows, err = h.Query(ctx, query)
+		if err == nil || !strings.Contains(err.Error(), ".parquet") {
+			break
+		}
+	}
+	return columns, rows, err
 }
 
 // records makes one object a row, for scripts.

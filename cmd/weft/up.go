@@ -17,7 +17,8 @@ func upCommand(env *cli.Env) *cobra.Command {
 		Use:   "up",
 		Short: "Run everything until Ctrl-C",
 		Long: `Run everything in one process until Ctrl-C or SIGTERM: all queues, housekeeping,
-and the queues' user interface. All data lies in the data folder; after a crash,
+the queues' user interface, and what "queries" and "push.listen" in the
+configuration name (see enqueuer crawl --help). All data lies in the data folder; after a crash,
 start it again and it goes on where it was. It ends when what it has begun is
 finished; a second Ctrl-C ends it at once.`,
 		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
@@ -52,6 +53,13 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	cli.EndRegardless(ctx, a.Config.Drain)
 	g.Go(func() error { return a.Work(ctx) })
+	if a.Collects() {
+		collector, err := a.NewCollector(ctx, app.Collection{})
+		if err != nil {
+			return cli.Usage(err)
+		}
+		g.Go(func() error { return collector.Run(ctx) })
+	}
 	g.Go(func() error {
 		return app.ServeMonitor(ctx, listen, h, func(url string) {
 			fmt.Fprintf(env.Stderr, "queues and journeys: %s\n", url)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"time"
@@ -19,6 +20,9 @@ import (
 	"weft/labeling"
 	"weft/models"
 	"weft/queue"
+	"weft/source"
+	"weft/source/images"
+	"weft/source/limit"
 	"weft/storage/blobs"
 	"weft/storage/parquet"
 	"weft/tasks"
@@ -37,11 +41,12 @@ type Options struct {
 	Steps  func(tasks.Steps)   // puts other steps in place
 	Search func(Search) Search // puts a faulty one around search
 	Retry  time.Duration       // delay of the first retry
+	Pace   int                 // networks are called so many times as often as is polite; 0: once
 	Now    func() time.Time    // nil: time.Now
 }
 
-// App holds the opened parts of Weft. Queue, Runner and Desk are nil when the
-// queue is not there (see Options.NoQueue).
+// App holds the opened parts of Weft. Queue, Runner, Desk and Limiter are nil when
+// the queue is not there (see Options.NoQueue).
 type App struct {
 	Config     config.Config
 	Documents  Documents
@@ -55,6 +60,7 @@ type App struct {
 	Registry   *analysis.Registry
 	Runner     *tasks.Runner
 	Desk       *labeling.Desk
+	Limiter    *limit.Limiter
 	Metrics    *telemetry.Metrics
 	Log        *slog.Logger
 
@@ -125,7 +131,11 @@ func (a *App) wire() error {
 	if err != nil {
 		return err
 	}
-	steps := a.steps()
+	a.Limiter = limit.New(a.Redis, limit.Options{Environment: cfg.Environment, Now: a.opt.Now})
+	steps, err := a.steps()
+	if err != nil {
+		return err
+	}
 	if a.opt.Steps != nil {
 		a.opt.Steps(steps)
 	}
@@ -138,20 +148,59 @@ func (a *App) wire() error {
 }
 
 // steps is the table of steps: what Weft does with a post, and with what.
-func (a *App) steps() tasks.Steps {
+func (a *App) steps() (tasks.Steps, error) {
 	limits := a.Config.Limits
+	opener, err := a.opener()
+	if err != nil {
+		return nil, err
+	}
+	resolvers, err := a.resolvers()
+	if err != nil {
+		return nil, err
+	}
 	analyze := &tasks.Analyze{Analyzer: analysis.NewEngine(a.Registry, a.Blobs, a.Documents), Fuse: analysis.Fuse}
 	return tasks.Steps{
 		models.Fetch: &tasks.Fetch{
 			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels}},
-			Images:   a.Blobs, Refs: a.Documents,
+			Images:   a.Blobs, Refs: a.Documents, Resolvers: resolvers,
+			Openers: map[string]tasks.Opener{"http": opener, "https": opener},
 		},
 		models.AnalyzeLight: analyze,
 		models.AnalyzeHeavy: analyze,
 		models.LabelStep:    &tasks.Label{Items: a.Documents, Choices: a.Registry, Crash: a.opt.Crash.Hit},
 		models.Index:        &tasks.IndexStep{Search: a.Search},
 		models.Archive:      &tasks.ArchiveStep{Timelines: a.Documents, Staging: a.Documents},
+	}, nil
+}
+
+// opener fetches images from the web.
+func (a *App) opener() (*images.Opener, error) {
+	var allow []netip.Prefix
+	for _, n := range a.Config.Images.Allow {
+		p, err := netip.ParsePrefix(n)
+		if err != nil {
+			return nil, fmt.Errorf("app: images.allow: %w", err)
+		}
+		allow = append(allow, p)
 	}
+	return images.New(images.Options{
+		Bytes: a.Config.Limits.ImageBytes, Timeout: a.Config.Images.Timeout, Agent: a.Config.Crawl.Agent, Allow: allow,
+	}), nil
+}
+
+// resolvers are the connectors that can read a known post again.
+func (a *App) resolvers() (map[string]tasks.Resolver, error) {
+	connectors, err := a.connectors()
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]tasks.Resolver{}
+	for name, c := range connectors {
+		if r, ok := c.(source.Resolver); ok {
+			out[name] = r
+		}
+	}
+	return out, nil
 }
 
 // onClose remembers what to close, the last opened first.
@@ -183,7 +232,7 @@ func (p preparer) Prepare(ctx context.Context, original []byte) (tasks.Prepared,
 		return tasks.Prepared{}, err
 	}
 	return tasks.Prepared{
-		SHA256: got.SHA256, PHash: got.PHash, Type: got.Type, Width: got.Width, Height: got.Height, Rendition: got.Rendition,
+		Original: got.Original, SHA256: got.SHA256, PHash: got.PHash, Type: got.Type, Width: got.Width, Height: got.Height, Rendition: got.Rendition,
 	}, nil
 }
 

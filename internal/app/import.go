@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
+	"weft/analysis/image"
 	"weft/internal/crashpoint"
 	"weft/internal/telemetry"
 	"weft/models"
@@ -178,35 +178,51 @@ func (a *App) Admit(ctx context.Context, batch []models.Admission, paused func(s
 }
 
 // storeImages puts a record's image files where workers anywhere can read
-// them, under their content's address.
+// them, under their content's address. What is stored is stripped of place and
+// owner (see image.Strip), so its address is not the file's: the post's media
+// are given the new one. The same file always gives the same, so importing
+// again finds nothing new.
 func (a *App) storeImages(ctx context.Context, path string, item file.Item) error {
 	for _, img := range item.Images {
-		key := strings.TrimPrefix(item.Post.Media[img.MediaIndex].URL, "blob:")
-		info, err := os.Stat(img.Path)
+		m := &item.Post.Media[img.MediaIndex]
+		data, err := a.readImage(img.Path)
 		if err != nil {
 			return badImage(path, item, img, err.Error())
 		}
-		if limit := a.Config.Limits.ImageBytes; info.Size() > limit {
-			return badImage(path, item, img, fmt.Sprintf("%d bytes are over the limit of %d (limits.image_bytes)", info.Size(), limit))
-		}
-		data, err := os.ReadFile(img.Path)
-		if err != nil {
-			return badImage(path, item, img, err.Error())
-		}
-		if sum := sha256.Sum256(data); key != "originals/"+hex.EncodeToString(sum[:]) {
+		if originalKey(data) != strings.TrimPrefix(m.URL, "blob:") {
 			return badImage(path, item, img, "the file changed while it was imported")
 		}
-		// It holds the original until the fetch step, whose own reference has the
-		// profile's retention. It is the post's, so that it goes when the post is deleted.
-		ref := models.BlobRef{Key: key, Post: item.Post.ID, Expires: a.opt.Now().Add(untilFetched)}
-		if err := a.reference(ctx, ref); err != nil {
+		key, err := a.storeOriginal(ctx, item.Post.ID, data)
+		if err != nil {
 			return err
 		}
-		if err := a.Blobs.Put(ctx, key, "application/octet-stream", data); err != nil {
-			return fmt.Errorf("app: store image: %w", err)
-		}
+		m.URL, m.SHA256 = "blob:"+key, strings.TrimPrefix(key, originals)
 	}
 	return nil
+}
+
+// originals is the folder of the blobs that images came as.
+const originals = "originals/"
+
+func originalKey(data []byte) string {
+	sum := sha256.Sum256(data)
+	return originals + hex.EncodeToString(sum[:])
+}
+
+// storeOriginal strips an image, stores it for a post until the fetch step
+// takes it, whose own reference has the profile's retention, and returns its key.
+// The reference is the post's, so that the image goes when the post is deleted.
+func (a *App) storeOriginal(ctx context.Context, post string, data []byte) (key string, err error) {
+	data = image.Strip(data)
+	key = originalKey(data)
+	ref := models.BlobRef{Key: key, Post: post, Expires: a.opt.Now().Add(untilFetched)}
+	if err := a.reference(ctx, ref); err != nil {
+		return "", err
+	}
+	if err := a.Blobs.Put(ctx, key, "application/octet-stream", data); err != nil {
+		return "", fmt.Errorf("app: store image: %w", err)
+	}
+	return key, nil
 }
 
 // reference notes who needs a blob. One that a sweep is about to delete can't

@@ -18,7 +18,17 @@ type Journey struct {
 	Post models.Post  `json:"post"`
 	Runs []RunAndPath `json:"runs"`
 	Stub *models.Stub `json:"stub,omitempty"` // the post was purged: it lives in history
+
+	// Near lists, by the place of an image of the post, images of other posts that look like it.
+	Near map[int][]models.Near `json:"near,omitempty"`
 }
+
+// What counts as looking alike, and how many are listed. Copies that were
+// scaled or saved anew differ in up to some 6 of 64 bits, other photos in 20 and more.
+const (
+	nearDistance = 7
+	nearMost     = 10
+)
 
 // RunAndPath is a run with its timeline.
 type RunAndPath struct {
@@ -43,7 +53,31 @@ func (a *App) Journey(ctx context.Context, id string) (Journey, error) {
 		}
 		j.Runs = append(j.Runs, RunAndPath{Run: run, Timeline: timeline})
 	}
-	return j, nil
+	j.Near, err = a.near(ctx, &post)
+	return j, err
+}
+
+// near finds what looks like the post's images.
+func (a *App) near(ctx context.Context, post *models.Post) (map[int][]models.Near, error) {
+	var out map[int][]models.Near
+	for i, m := range post.Media {
+		if m.State != models.MediaOK || m.PHash == "" {
+			continue
+		}
+		found, err := a.Documents.Similar(ctx, m.PHash, nearDistance, nearMost+len(post.Media))
+		if err != nil {
+			return nil, err
+		}
+		found = slices.DeleteFunc(found, func(n models.Near) bool { return n.Post == post.ID })
+		if len(found) == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[int][]models.Near{}
+		}
+		out[i] = found[:min(len(found), nearMost)]
+	}
+	return out, nil
 }
 
 // WriteText writes the journey for people.
@@ -90,10 +124,22 @@ func (j Journey) writePost(b *strings.Builder) {
 			fmt.Fprintf(b, ", %s", m.Reason)
 		}
 		b.WriteByte('\n')
+		writeNear(b, j.Near[i])
 	}
 	for _, l := range p.Labels {
 		fmt.Fprintf(b, "label: %s is %s, by %s on %s\n", l.Attribute, orNone(l.Values), strings.Join(l.By, ", "), stamp(l.At))
 	}
+}
+
+func writeNear(b *strings.Builder, near []models.Near) {
+	if len(near) == 0 {
+		return
+	}
+	var parts []string
+	for _, n := range near {
+		parts = append(parts, fmt.Sprintf("%s image %d (%d of 64 bits differ)", n.Post, n.Image+1, n.Distance))
+	}
+	fmt.Fprintf(b, "  looks like: %s\n", strings.Join(parts, ", "))
 }
 
 func writeRun(b *strings.Builder, run RunAndPath) {

@@ -307,6 +307,9 @@ func (a *App) bringBack(ctx context.Context, req Reanalysis, p *profile.Profile,
 			all = append(all, run)
 		}
 		restored, err := a.Documents.Restore(ctx, post, all)
+		if errors.Is(err, models.ErrNotFound) {
+			continue // forgotten meanwhile
+		}
 		if err != nil {
 			return fmt.Errorf("reanalyze: bring back %s: %w", s.Post, err)
 		}
@@ -347,10 +350,16 @@ func (a *App) fromHistory(ctx context.Context, stubs []models.Stub, rep *Reanaly
 	}
 	var rows []models.Row
 	for _, part := range all {
-		if !named[part.ID] {
+		wanted := false
+		for id := range named { // it may have taken the place of the one that the stub names
+			if part.Holds(id) {
+				wanted = true
+				delete(named, id)
+			}
+		}
+		if !wanted {
 			continue
 		}
-		delete(named, part.ID)
 		found, err := a.Parts.Find(ctx, []models.Part{part}, ids)
 		if errors.Is(err, models.ErrNotFound) {
 			rep.lacks(part.Path())

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"weft/models"
 	"weft/queue"
@@ -21,11 +23,14 @@ type Status struct {
 	Queues   []queue.Depth            `json:"queues,omitempty"` // absent when the queue is not running
 	Parts    map[models.PartState]int `json:"parts"`
 	Items    int                      `json:"items"` // questions that wait for people, at most 10,000
+	Queries  []QueryStatus            `json:"queries,omitempty"`
+
+	at time.Time
 }
 
 // Status counts from the documents; the queue adds its own depths.
 func (a *App) Status(ctx context.Context) (Status, error) {
-	s := Status{States: map[models.State]int64{}, Parts: map[models.PartState]int{}}
+	s := Status{States: map[models.State]int64{}, Parts: map[models.PartState]int{}, at: a.opt.Now()}
 	var err error
 	if s.Admitted, err = a.Documents.Admitted(ctx); err != nil {
 		return s, fmt.Errorf("status: %w", err)
@@ -50,6 +55,9 @@ func (a *App) Status(ctx context.Context) (Status, error) {
 		return s, fmt.Errorf("status: %w", err)
 	}
 	s.Items = len(items)
+	if s.Queries, err = a.queryStatus(ctx); err != nil {
+		return s, err
+	}
 	if a.Queue != nil {
 		s.Queues, err = a.Queue.Depths(ctx)
 	}
@@ -75,11 +83,11 @@ func (s Status) WriteText(w io.Writer) error {
 	}
 	if s.Queues == nil {
 		fmt.Fprintln(tw, "\nthe queue is not running")
-		return tw.Flush()
+		return cmp.Or(tw.Flush(), writeQueries(w, s.Queries, s.at))
 	}
 	fmt.Fprintln(tw, "\nqueue\tpending\tactive\tscheduled\tretry\tarchived")
 	for _, q := range s.Queues {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\n", q.Queue, q.Pending, q.Active, q.Scheduled, q.Retry, q.Archived)
 	}
-	return tw.Flush()
+	return cmp.Or(tw.Flush(), writeQueries(w, s.Queries, s.at))
 }

@@ -40,9 +40,15 @@ type Documents interface {
 	history.Staging
 	history.Mover
 	history.Posts
+	history.Erasures
+	history.Manifest
 	ProfileStore
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
+	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
+	Foresee(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
+	ForgetLog(ctx context.Context, post string, limit int) ([]models.Audit, error)
+	Unseen(ctx context.Context) ([]string, error)
 	Counts(ctx context.Context) ([]models.Count, error)
 	Admitted(ctx context.Context) (int64, error)
 	Results(ctx context.Context, keys []string) (map[string]models.Result, error)
@@ -55,6 +61,12 @@ type Documents interface {
 	Campaigns(ctx context.Context) ([]models.Campaign, error)
 	Release(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Undoom(ctx context.Context, keys []string) error
+	Cursor(ctx context.Context, query string) (models.Cursor, error)
+	PutCursor(ctx context.Context, c models.Cursor) error
+	Cursors(ctx context.Context) ([]models.Cursor, error)
+	PostsOf(ctx context.Context, source string, since time.Time, after string, limit int) ([]models.Post, error)
+	Take(ctx context.Context, budget, item string, limit int, window time.Duration, now time.Time) (free time.Time, err error)
+	Similar(ctx context.Context, phash string, distance, limit int) ([]models.Near, error)
 	Lease(ctx context.Context, name, holder string, ttl time.Duration, now time.Time) (bool, error)
 }
 

@@ -68,6 +68,7 @@ func (a *App) housekeeping() []job {
 	}
 	builder := a.Builder()
 	purger := a.purger()
+	eraser := a.Eraser(rewriteWait)
 	return []job{
 		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error {
 			s, err := rec.Pass(ctx)
@@ -80,6 +81,13 @@ func (a *App) housekeeping() []job {
 		{"project", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := projector.Pass(ctx); return err }},
 		{"parts", cfg.Archive.Interval, func(ctx context.Context) error { _, err := builder.Run(ctx); return err }},
 		{"purge", cfg.Archive.Interval, func(ctx context.Context) error { _, err := purger.Run(ctx); return err }},
+		{"erase", cfg.Archive.Interval, func(ctx context.Context) error {
+			done, err := eraser.Run(ctx)
+			if done.Posts > 0 {
+				a.Log.Info("erased from history", "posts", done.Posts, "rows", done.Rows, "parts", done.Rewritten+done.Removed)
+			}
+			return err
+		}},
 		{"blobs", time.Minute, a.sweepBlobs},
 	}
 }

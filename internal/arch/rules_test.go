@@ -10,7 +10,7 @@ import (
 // sub-packages are always allowed.
 type layer struct {
 	path string
-	may  []string // nil: nothing of ours; "weft/x" takes its sub-packages too
+	may  []string // nil: nothing of ours; "weft/x" takes its sub-packages too, "=weft/x" doesn't
 }
 
 // layers is read with the longest path that fits first. A package that none
@@ -23,12 +23,13 @@ func layers() []layer {
 		{"weft/source", models},
 		{"weft/source/extract", []string{"weft/models", "weft/analysis/text"}},
 		{"weft/source/gazetteer", models},
-		{"weft/source/limit", []string{"weft/models", "weft/source"}},
+		{"weft/source/limit", []string{"weft/models", "=weft/source"}},
 		{"weft/source/images", models},
-		{"weft/source/web", []string{"weft/models", "weft/source"}},
-		{"weft/source/crawl", []string{"weft/models", "weft/source"}},
+		{"weft/source/web", []string{"weft/models", "=weft/source"}},
+		{"weft/source/push", []string{"weft/models", "=weft/source", "weft/source/file"}}, // the same NDJSON
+		{"weft/source/crawl", []string{"weft/models", "=weft/source"}},
 		// Each network by itself, on what they have in common.
-		{"weft/source/", []string{"weft/models", "weft/source", "weft/source/web", "weft/source/extract", "weft/source/gazetteer"}},
+		{"weft/source/", []string{"weft/models", "=weft/source", "weft/source/web", "weft/source/extract", "weft/source/gazetteer"}},
 		{"weft/analysis", models},
 		{"weft/labeling", models},
 		{"weft/queue", models},
@@ -139,7 +140,7 @@ func judge(path, imp, root string, may []string, standard bool) []string {
 	var out []string
 	switch {
 	case within(imp, "weft"):
-		if !within(imp, root) && !slices.ContainsFunc(may, func(m string) bool { return within(imp, m) }) {
+		if !within(imp, root) && !slices.ContainsFunc(may, func(m string) bool { return permits(m, imp) }) {
 			out = append(out, fmt.Sprintf("%s: imports %s; of ours it may import: %s", path, imp, strings.Join(append([]string{root}, may...), ", ")))
 		}
 	case path == "weft/models" && !standard:
@@ -156,6 +157,14 @@ func judge(path, imp, root string, may []string, standard bool) []string {
 		}
 	}
 	return out
+}
+
+// permits reports whether an entry of a layer's list lets imp in.
+func permits(m, imp string) bool {
+	if exact, ok := strings.CutPrefix(m, "="); ok {
+		return imp == exact
+	}
+	return within(imp, m)
 }
 
 // layerOf returns the part of the module that path belongs to, and what it may

@@ -130,12 +130,13 @@ type Crawl struct {
 
 // Sources holds the account of each network.
 type Sources struct {
-	Bluesky   struct{ URL, Handle, Password string }
+	Bluesky   struct{ URL, Public, CDN, Handle, Password string }
 	Instagram struct{ URL, Version, Token, AppSecret, UserID string }
-	Mastodon  struct{ Token string }
-	Reddit    struct{ URL, ClientID, ClientSecret string }
+	Mastodon  struct{ URL, Token, Instance string }
+	Reddit    struct{ URL, Auth, ClientID, ClientSecret string }
 	Weibo     struct {
 		URL, Token   string
+		CallsPerDay  int
 		Mobile       bool // the unofficial API, an explicit choice
 		MobileURL    string
 		MobileCookie string
@@ -201,7 +202,7 @@ func Default() Config {
 		Queue:     Queue{CheckInterval: 50 * time.Millisecond, DelayedCheckInterval: 500 * time.Millisecond, MaxDepth: 100_000},
 		Reconcile: Reconcile{Horizon: time.Minute, Interval: 10 * time.Second, LeaseGrace: 5 * time.Second},
 		Steps: Steps{Attempts: 5, Deaths: 3, Timeouts: map[models.Step]time.Duration{
-			models.Fetch: 60 * time.Second, models.AnalyzeLight: 30 * time.Second, models.AnalyzeHeavy: 120 * time.Second,
+			models.Fetch: 120 * time.Second, models.AnalyzeLight: 30 * time.Second, models.AnalyzeHeavy: 120 * time.Second,
 			models.LabelStep: 15 * time.Second, models.Index: 30 * time.Second, models.Archive: 30 * time.Second,
 		}},
 		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second},

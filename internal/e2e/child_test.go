@@ -30,6 +30,7 @@ type child struct {
 	Crash  string // named crash point at which it kills itself; empty: none
 	Nth    int    // at which hit
 	Import string // NDJSON to import first; empty: none
+	Crawl  bool   // crawls instead of working
 	Label  bool   // answers questions, as a labeler would
 	Flaky  bool   // index fails once for every third post
 	Poison bool   // a post that says "poison" kills the process
@@ -67,12 +68,15 @@ func (c child) run() error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a, err := app.New(ctx, cfg, app.Options{
-		Service: "crash-test", Log: log, Crash: points, Steps: c.steps, Search: c.search, Retry: 100 * time.Millisecond,
+		Service: "crash-test", Log: log, Crash: points, Steps: c.steps, Search: c.search, Retry: 100 * time.Millisecond, Pace: 1000,
 	})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	if c.Crawl {
+		return c.crawl(ctx, a)
+	}
 	var work sync.WaitGroup
 	work.Go(func() {
 		if err := c.feed(ctx, a); err != nil && ctx.Err() == nil {
@@ -85,6 +89,15 @@ func (c child) run() error {
 	err = a.Work(ctx)
 	work.Wait()
 	return err
+}
+
+// crawl collects the configured queries.
+func (c child) crawl(ctx context.Context, a *app.App) error {
+	collector, err := a.NewCollector(ctx, app.Collection{})
+	if err != nil {
+		return err
+	}
+	return collector.Run(ctx)
 }
 
 // feed imports; after a crash the same import starts over.

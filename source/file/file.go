@@ -38,15 +38,18 @@ type Options struct {
 	AllowOutside bool             // images may lie outside of the file's folder
 	Now          func() time.Time // when posts are collected; time.Now when nil
 	MaxLine      int              // 8 MiB when 0
+	Deletions    bool             // records with "deleted": true are taken; otherwise they are refused
+	URLsOnly     bool             // images must be URLs: the records come from afar, and name no file of this machine
 }
 
 // Item is one record: a post with its images, or what is wrong with it.
 type Item struct {
 	Post   models.Post
-	Images []LocalImage // those to be stored, under the key in their Media's URL
-	Line   int          // 0 in folders
-	Err    *BadRecord   // the other fields but Line and Done are empty then
-	Done   int64        // how much was read up to here, in the unit of Total
+	Delete *models.Deletion // what the record wants to be gone; Post is empty then
+	Images []LocalImage     // those to be stored, under the key in their Media's URL
+	Line   int              // 0 in folders
+	Err    *BadRecord       // the other fields but Line and Done are empty then
+	Done   int64            // how much was read up to here, in the unit of Total
 }
 
 // LocalImage is an image file that a post's Media stands for.
@@ -80,8 +83,8 @@ var sourcePattern = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
 // reader is one reading of one path.
 type reader struct {
-	path   string // of the file or folder
-	base   string // image paths are relative to it
+	path   string // of the file or folder, or what stands for it
+	base   string // image paths are relative to it; empty: there are none to read
 	inside string // base with symbolic links resolved
 	opt    Options
 }
@@ -127,18 +130,24 @@ const (
 	table
 )
 
-func newReader(path string, opt Options) (*reader, kind, error) {
+// complete fills in what opt leaves out.
+func (opt Options) complete() (Options, error) {
 	if opt.Source == "" {
 		opt.Source = DefaultSource
-	}
-	if err := CheckSource(opt.Source); err != nil {
-		return nil, 0, fmt.Errorf("import %s: %w", path, err)
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
 	if opt.MaxLine <= 0 {
 		opt.MaxLine = maxLine
+	}
+	return opt, CheckSource(opt.Source)
+}
+
+func newReader(path string, opt Options) (*reader, kind, error) {
+	opt, err := opt.complete()
+	if err != nil {
+		return nil, 0, fmt.Errorf("import %s: %w", path, err)
 	}
 	k, err := kindOf(path)
 	if err != nil {

@@ -29,9 +29,16 @@ func (r *reader) media(im image) (models.Media, string, error) {
 	if strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://") {
 		return models.Media{URL: im.ref, Alt: im.alt, State: models.MediaPending}, "", nil
 	}
+	if r.opt.URLsOnly {
+		return models.Media{}, "", fmt.Errorf("%.200q is no http or https URL; local paths are not taken here", im.ref)
+	}
 	failed := models.Media{URL: "file:" + im.ref, Alt: im.alt, State: models.MediaFailed}
 	if schemePattern.MatchString(im.ref) || strings.ContainsRune(im.ref, 0) {
 		failed.Reason = "neither a path nor an http or https URL: " + im.ref
+		return failed, "", nil
+	}
+	if r.base == "" {
+		failed.Reason = "there is no folder to read it from: " + im.ref
 		return failed, "", nil
 	}
 	path, err := r.locate(im.ref)

@@ -38,6 +38,11 @@ func (r *reader) ndjsonItem(line []byte, tooLong bool, number int) Item {
 	if err != nil {
 		return r.bad(number, "", string(line), "%v", err)
 	}
+	if del, ferr := r.deletion(object); ferr != nil {
+		return r.bad(number, ferr.field, string(line), "%s", ferr.reason)
+	} else if del != nil {
+		return Item{Line: number, Delete: del}
+	}
 	rec, ferr := decodeObject(object)
 	if ferr != nil {
 		return r.bad(number, ferr.field, string(line), "%s", ferr.reason)

@@ -94,7 +94,6 @@ func decodeObject(object map[string]json.RawMessage) (record, *fieldError) {
 		rec.created = t
 	}
 	if v, ok := m.has("hashtags"); ok {
-		rec.toldTags = true
 		if err := json.Unmarshal(v, &rec.hashtags); err != nil {
 			rec.hashtags = splitTags(m.text("hashtags"))
 		}

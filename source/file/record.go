@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/source/extract"
 )
 
 // record is one post as a file tells it, checked field by field.
@@ -20,7 +21,6 @@ type record struct {
 	id, source, url, text, language string
 	created                         time.Time // zero: not told
 	hashtags                        []string
-	toldTags                        bool // hashtags were told, so the text isn't searched for them
 	author                          models.Author
 	images                          []image
 	counts                          models.Counts
@@ -47,10 +47,15 @@ func digest(content []byte) string {
 var (
 	languagePattern = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 	countryPattern  = regexp.MustCompile(`^[A-Z]{2}$`)
-	hashtagPattern  = regexp.MustCompile(`[#＃]([\p{L}\p{N}_][\p{L}\p{M}\p{N}_]*)`)
 )
 
-const maxID = 1000
+// The most that a record may have. Lists are searched for equal entries, so
+// endless ones would cost their square.
+const (
+	maxID     = 1000
+	maxImages = 100
+	maxTags   = 200
+)
 
 // check refuses what no post may have, and brings the rest into form.
 func (rec *record) check() *fieldError {
@@ -69,6 +74,9 @@ func (rec *record) check() *fieldError {
 	if rec.language != "" && !languagePattern.MatchString(rec.language) {
 		return refuse("language", "%q is not a language tag, such as en or zh-Hans", rec.language)
 	}
+	if len(rec.images) > maxImages {
+		return refuse("images", "%d are over the limit of %d", len(rec.images), maxImages)
+	}
 	loc := &rec.author.Location
 	loc.Country = strings.ToUpper(loc.Country)
 	if loc.Country != "" && !countryPattern.MatchString(loc.Country) {
@@ -85,11 +93,6 @@ func (rec *record) check() *fieldError {
 			return refuse(name, "below zero")
 		}
 	}
-	if !rec.toldTags {
-		for _, m := range hashtagPattern.FindAllStringSubmatch(rec.text, -1) {
-			rec.hashtags = append(rec.hashtags, m[1])
-		}
-	}
 	rec.hashtags = tidyTags(rec.hashtags)
 	return nil
 }
@@ -99,7 +102,7 @@ func tidyTags(tags []string) []string {
 	var out []string
 	for _, t := range tags {
 		t = strings.ToLower(strings.Trim(strings.TrimSpace(t), "#＃"))
-		if t != "" && !slices.Contains(out, t) {
+		if t != "" && len(out) < maxTags && !slices.Contains(out, t) {
 			out = append(out, t)
 		}
 	}
@@ -132,6 +135,7 @@ func (r *reader) item(rec record, line int, raw string) Item {
 		}
 		it.Post.Media = append(it.Post.Media, m)
 	}
+	extract.Fill(&it.Post)
 	return it
 }
 
@@ -200,7 +204,7 @@ func decodeCells(cells map[string]string) (record, *fieldError) {
 		rec.created = t
 	}
 	if s := get("hashtags"); s != "" {
-		rec.hashtags, rec.toldTags = splitTags(s), true
+		rec.hashtags = splitTags(s)
 	}
 	for ref := range strings.SplitSeq(cells["images"], "|") {
 		if ref = strings.TrimSpace(ref); ref != "" {

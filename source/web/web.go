@@ -72,17 +72,16 @@ func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	if call.Signal != nil {
 		s = later(call.Signal(a), s)
 	}
+	if a.Status == http.StatusTooManyRequests && s.Until.IsZero() {
+		s.Until = a.At.Add(time.Minute)
+	}
 	if c.Limits != nil && s != (source.Signal{}) {
 		if err := c.Limits.Report(ctx, call.Key, s); err != nil {
 			return a, err
 		}
 	}
 	if a.Status == http.StatusTooManyRequests {
-		until := s.Until
-		if until.IsZero() {
-			until = a.At.Add(time.Minute)
-		}
-		return a, &source.Trouble{Kind: source.Throttled, Until: until, Err: fmt.Errorf("%s answered 429", call.where())}
+		return a, &source.Trouble{Kind: source.Throttled, Until: s.Until, Err: fmt.Errorf("%s answered 429", call.where())}
 	}
 	return a, nil
 }
@@ -98,11 +97,7 @@ func (c *Client) send(ctx context.Context, call Call) (Answer, error) {
 	if c.Agent != "" && req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", c.Agent)
 	}
-	client := c.HTTP
-	if client == nil {
-		client = &http.Client{Timeout: timeout}
-	}
-	resp, err := client.Do(req)
+	resp, err := c.client(call).Do(req)
 	if err != nil {
 		return Answer{}, models.Faultf(models.Unavailable, "%s: %s", call.where(), call.blank(reason(err)))
 	}
@@ -120,6 +115,24 @@ func (c *Client) send(ctx context.Context, call Call) (Answer, error) {
 		now = time.Now
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, At: now()}, nil
+}
+
+// client is what makes the call. A call with secrets follows no redirect to
+// another host, which would be told them.
+func (c *Client) client(call Call) *http.Client {
+	client := http.Client{Timeout: timeout}
+	if c.HTTP != nil {
+		client = *c.HTTP
+	}
+	if len(call.Secrets) > 0 {
+		client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+			if req.URL.Host != via[0].URL.Host || len(via) > 5 {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}
+	}
+	return &client
 }
 
 // Exchange gives the answer as a parser takes it.

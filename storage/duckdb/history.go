@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,13 +25,14 @@ import (
 )
 
 // History answers queries over one folder. Safe for concurrent use. Files that
-// are added are seen by the next query.
+// are added are seen by the next query, unless it follows a manifest.
 type History struct {
 	db  *sql.DB
 	dir string
 
-	mu     sync.Mutex
-	filled bool // the view reads files, because some were there
+	mu       sync.Mutex
+	filled   bool // the view reads files, because some were there
+	followed bool // the view reads the files of a manifest
 }
 
 // Open opens the history in dir, making the folder if it is not there.
@@ -70,7 +72,8 @@ func (h *History) prepare(ctx context.Context) error {
 	}
 	for _, statement := range []string{
 		columns,
-		h.view(false),
+		`CREATE TABLE unseen(post VARCHAR)`,
+		h.view(nil),
 		newest,
 		"SET allowed_directories = [" + quote(h.dir+string(filepath.Separator)) + "]",
 		"SET temp_directory = ''",
@@ -101,15 +104,50 @@ const columns = `CREATE TABLE empty_history(
 const newest = `CREATE VIEW posts AS SELECT * FROM history
 	QUALIFY row_number() OVER (PARTITION BY post, profile ORDER BY generation DESC, rev DESC) = 1`
 
-// view defines history. DuckDB refuses a pattern that matches no file, so an
-// empty folder needs a view of its own.
-func (h *History) view(filled bool) string {
+// view defines history over files, which may be a pattern. DuckDB refuses one
+// that matches no file, so an empty folder needs a view of its own.
+func (h *History) view(files []string) string {
 	const head = "CREATE OR REPLACE VIEW history AS SELECT * FROM empty_history"
-	if !filled {
+	if len(files) == 0 {
 		return head
 	}
-	return head + " UNION ALL BY NAME SELECT * FROM read_parquet(" + quote(filepath.Join(h.dir, "**", "*.parquet")) +
-		", hive_partitioning = true, hive_types = {'dt': DATE, 'source': VARCHAR}, union_by_name = true)"
+	quoted := make([]string, len(files))
+	for i, file := range files {
+		quoted[i] = quote(filepath.Join(h.dir, filepath.FromSlash(file)))
+	}
+	return head + " UNION ALL BY NAME SELECT * FROM read_parquet([" + strings.Join(quoted, ", ") +
+		"], hive_partitioning = true, hive_types = {'dt': DATE, 'source': VARCHAR}, union_by_name = true)" +
+		" WHERE post NOT IN (SELECT post FROM unseen)"
+}
+
+// Follow makes the views read exactly the files of parts, and nothing of the
+// posts unseen: what the documents say is the history. Without it they read
+// every file in the folder, where a forgotten post stays until its part is
+// rewritten.
+func (h *History) Follow(ctx context.Context, parts []models.Part, unseen []string) error {
+	var files []string
+	for i := range parts {
+		if parts[i].State == models.PartVerified {
+			files = append(files, parts[i].Path())
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	statements := []string{`DELETE FROM unseen`}
+	for chunk := range slices.Chunk(unseen, 1000) {
+		values := make([]string, len(chunk))
+		for i, post := range chunk {
+			values[i] = "(" + quote(post) + ")"
+		}
+		statements = append(statements, "INSERT INTO unseen VALUES "+strings.Join(values, ", "))
+	}
+	for _, statement := range append(statements, h.view(files)) {
+		if _, err := h.db.ExecContext(ctx, statement); err != nil {
+			return models.Faultf(models.Unavailable, "duckdb: follow %d parts: %w", len(files), err)
+		}
+	}
+	h.followed = true
+	return nil
 }
 
 // refresh changes the view when the first file has come or the last one has gone.
@@ -127,10 +165,14 @@ func (h *History) refresh(ctx context.Context) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if filled == h.filled {
+	if h.followed || filled == h.filled {
 		return nil
 	}
-	if _, err := h.db.ExecContext(ctx, h.view(filled)); err != nil {
+	var files []string
+	if filled {
+		files = []string{"**/*.parquet"}
+	}
+	if _, err := h.db.ExecContext(ctx, h.view(files)); err != nil {
 		return err
 	}
 	h.filled = filled

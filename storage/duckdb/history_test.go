@@ -124,6 +124,39 @@ func TestSchemaEvolution(t *testing.T) {
 	}
 }
 
+// TestFollow: what the documents say is the history counts, not what lies in the folder.
+func TestFollow(t *testing.T) {
+	dir := t.TempDir()
+	h := open(t, dir)
+	part := func(id string, state models.PartState) models.Part {
+		return models.Part{ID: id, Day: "2026-03-14", Source: "weibo", State: state}
+	}
+	count := func(want int64, parts []models.Part, unseen ...string) {
+		t.Helper()
+		if err := h.Follow(t.Context(), parts, unseen); err != nil {
+			t.Fatal(err)
+		}
+		if got := query(t, h, `SELECT count(*) FROM history`); got[0][0] != want {
+			t.Errorf("%v rows, want %d", got, want)
+		}
+	}
+	count(0, nil)
+	write(t, dir, "a", "weibo", 10, day())
+	write(t, dir, "b", "weibo", 10, day()) // the same rows, rewritten: its swap is not booked yet
+	a, b := part("a", models.PartVerified), part("b", models.PartWritten)
+	count(10, []models.Part{a, b})
+	count(7, []models.Part{a}, "weibo.n00000", "weibo.n00003") // the latter has two generations
+	if got := query(t, h, `SELECT count(*) FROM posts WHERE post = 'weibo.n00003'`); got[0][0] != int64(0) {
+		t.Errorf("a forgotten post is among the newest: %v", got)
+	}
+	b.State = models.PartVerified
+	count(9, []models.Part{b}, "it's not here", "weibo.n00001")
+	count(0, nil)
+	if _, _, err := h.Query(t.Context(), `DELETE FROM unseen`); err == nil {
+		t.Error("a query changed what may be seen")
+	}
+}
+
 func TestLockedIn(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a", "weibo", 10, day())

@@ -8,6 +8,7 @@
 // two builders at once only do some work twice.
 //
 // Purger removes posts that are verified and older than their profiles keep them.
+// Eraser takes the rows of forgotten posts out of the parts.
 package history
 
 import (
@@ -148,7 +149,7 @@ func (b *Builder) write(ctx context.Context, part models.Part, done *Pass) error
 		return fmt.Errorf("history: rows of part %s: %w", part.ID, err)
 	}
 	if n, sum := len(rows), models.Checksum(rows); n != part.Rows || sum != part.Checksum {
-		return b.mismatch("staging", part, n, sum)
+		return mismatch("staging", part, n, sum)
 	}
 	if part.Bytes, err = b.p.Files.Write(ctx, part, rows); err != nil {
 		return fmt.Errorf("history: write part %s: %w", part.ID, err)
@@ -200,7 +201,7 @@ func (b *Builder) verify(ctx context.Context, part models.Part, done *Pass) erro
 		return fmt.Errorf("history: verify part %s: %w", part.ID, err)
 	}
 	if n != part.Rows || sum != part.Checksum {
-		return b.mismatch("the file", part, n, sum)
+		return mismatch("the file", part, n, sum)
 	}
 	b.p.Crash("part.verified")
 	moved, err := b.move(ctx, part, models.PartLoaded, models.PartVerified)
@@ -211,7 +212,7 @@ func (b *Builder) verify(ctx context.Context, part models.Part, done *Pass) erro
 	return err
 }
 
-func (b *Builder) mismatch(where string, part models.Part, rows int, checksum uint64) error {
+func mismatch(where string, part models.Part, rows int, checksum uint64) error {
 	return models.Faultf(models.Permanent, "history: part %s (%s): %s holds %d rows with checksum %016x, assigned were %d with %016x",
 		part.ID, part.Path(), where, rows, checksum, part.Rows, part.Checksum)
 }
@@ -221,8 +222,8 @@ func (b *Builder) move(ctx context.Context, part models.Part, from, to models.Pa
 	part.State = to
 	err := b.p.Mover.MovePart(ctx, part, from)
 	switch {
-	case errors.Is(err, models.ErrConflict):
-		b.p.Log.Debug("part moved by another builder", "part", part.ID, "from", from)
+	case errors.Is(err, models.ErrConflict), errors.Is(err, models.ErrNotFound):
+		b.p.Log.Debug("part moved by another builder, or dissolved because a post of it was forgotten", "part", part.ID, "from", from)
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("history: book part %s as %s: %w", part.ID, to, err)

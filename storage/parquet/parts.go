@@ -4,8 +4,12 @@
 //
 // A row keeps its post whole in the column body, and the other columns are a
 // pure function of it, for those who scan. A file is written once and never
-// changed; a builder that crashed and comes again finds its file, checks it
-// against the rows it holds, and goes on.
+// changed; when a post is forgotten, its part is written anew under another name,
+// and the old file deleted. So who reads the folder by itself, and not by the
+// manifest in the documents, sees a forgotten post until that is done, and for a
+// moment may see both files: take the newest row by (post, profile). A builder
+// that crashed and comes again finds its file, checks it against the rows it
+// holds, and goes on.
 package parquet
 
 import (
@@ -23,6 +27,7 @@ type Blobs interface {
 	WriteOnce(ctx context.Context, key string, write func(io.Writer) error) (already bool, err error)
 	Get(ctx context.Context, key string) ([]byte, error)
 	Reader(ctx context.Context, key string) (io.ReaderAt, int64, error)
+	Delete(ctx context.Context, key string) error
 }
 
 // Parts are the files of the history. Safe for concurrent use.
@@ -130,6 +135,10 @@ func (p *Parts) Find(ctx context.Context, parts []models.Part, ids []string) ([]
 	}
 	return rows, nil
 }
+
+// Remove deletes the file at path; a missing one is a success. Only files of no
+// part are removed: those that an erasure replaced, or that came too late.
+func (p *Parts) Remove(ctx context.Context, path string) error { return p.blobs.Delete(ctx, path) }
 
 // tally counts and sums the rows of a file without holding them all.
 func tally(data []byte) (rows int, checksum uint64, err error) {

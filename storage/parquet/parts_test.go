@@ -39,6 +39,13 @@ func (f *folder) WriteOnce(_ context.Context, key string, write func(io.Writer) 
 	return false, nil
 }
 
+func (f *folder) Delete(_ context.Context, key string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.files, key)
+	return nil
+}
+
 func (f *folder) Get(_ context.Context, key string) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -18,8 +18,12 @@ import (
 //     remembers which content it was made for;
 //   - only counts, author or URL differ: the post takes the new reading and is
 //     dirty: Recount;
-//   - nothing differs: Known;
-//   - a tombstoned post: Refused.
+//   - nothing differs, or the reading is older than the edit that is stored: Known;
+//     the newest addresses of images that are not there yet are kept;
+//   - a tombstoned post, or one that was forgotten before it came: Refused.
+//
+// A post that is hidden, itself or with its author, before it comes is stored hidden.
+// CreatedAt of a known post never changes.
 //
 // A purged post is known as long as its stub has the same content and the
 // profile. Otherwise it comes back with the next Rev and its labels, and the run with the
@@ -55,8 +59,9 @@ type admission struct {
 
 func (a *admission) admit() (models.Admittance, error) {
 	var tomb bool
-	var content, known string
-	err := a.s.one(`SELECT tomb, content, facts FROM posts WHERE id = ?`, []any{a.Post.ID}, &tomb, &content, &known)
+	var content, known, urls string
+	var when int64
+	err := a.s.one(`SELECT tomb, content, facts, edited, urls FROM posts WHERE id = ?`, []any{a.Post.ID}, &tomb, &content, &known, &when, &urls)
 	switch err = absent(err); {
 	case errors.Is(err, models.ErrNotFound):
 		return a.newcomer()
@@ -64,11 +69,18 @@ func (a *admission) admit() (models.Admittance, error) {
 		return models.Admittance{}, err
 	case tomb:
 		return models.Admittance{Result: models.Refused}, nil
+	case a.Post.Older(fromMicros(when)): // it may be new to this profile all the same
+		a.content = content
+		return a.run()
 	}
 	edited := content != a.content
 	recounted := !edited && known != facts(&a.Post)
 	if edited || recounted {
 		if err := a.reread(recounted); err != nil {
+			return models.Admittance{}, err
+		}
+	} else if urls != "" && urls != pendingURLs(a.Post.Media) {
+		if err := a.readdress(); err != nil {
 			return models.Admittance{}, err
 		}
 	}
@@ -84,28 +96,74 @@ func (a *admission) admit() (models.Admittance, error) {
 // edit although their runs may not move.
 func (a *admission) reread(recounted bool) error {
 	p, changed, err := a.s.change(a.Post.ID, models.Change{Source: &a.Post})
+	if err == nil && p.Flagged(models.Adult) {
+		err = a.s.withdraw(p.ID, true)
+	}
 	if err != nil || !changed || (!recounted && len(p.Published) == 0) {
 		return err
 	}
 	return a.s.dirty(p.ID)
 }
 
+// readdress keeps the newest addresses of the post's images. Nobody sees them,
+// so the rev stays, and nothing is projected.
+func (a *admission) readdress() error {
+	p, err := a.s.stored(a.Post.ID)
+	if err != nil {
+		return err
+	}
+	newest := map[string]string{}
+	for _, m := range a.Post.Media {
+		newest[m.Key()] = m.URL
+	}
+	for i, m := range p.Media {
+		if url, ok := newest[m.Key()]; ok {
+			p.Media[i].URL = url
+		}
+	}
+	doc, _, err := encodePost(&p)
+	if err != nil {
+		return err
+	}
+	_, err = a.s.exec(`UPDATE posts SET doc = ?, urls = ? WHERE id = ?`, doc, pendingURLs(p.Media), p.ID)
+	return err
+}
+
 // newcomer admits a post that is not here: never seen, or purged.
 func (a *admission) newcomer() (models.Admittance, error) {
 	p := a.Post
 	p.Rev, p.SchemaVersion = 1, models.SchemaVersion
+	act, why, err := a.s.marked(&p)
+	if err != nil {
+		return models.Admittance{}, err
+	}
+	if act >= markGone {
+		return models.Admittance{Result: models.Refused}, nil
+	}
 	stub, labels, err := a.s.stub(p.ID)
 	switch {
 	case err == nil:
-		if _, ok := stub.Runs[a.Run.Profile]; ok && stub.Content == a.content {
+		if _, ok := stub.Runs[a.Run.Profile]; ok && (stub.Content == a.content || p.Older(stub.EditedAt)) {
 			return models.Admittance{Result: models.Known}, nil
 		}
 		p.Rev = stub.Rev + 1
+		if !stub.CreatedAt.IsZero() {
+			p.CreatedAt = stub.CreatedAt
+		}
+		if act == 0 {
+			act, why, err = a.s.stubHidden(p.ID)
+		}
 		if len(p.Labels) == 0 {
 			p.Labels = labels
 		}
 	case !errors.Is(err, models.ErrNotFound):
 		return models.Admittance{}, err
+	}
+	if err != nil && !errors.Is(err, models.ErrNotFound) {
+		return models.Admittance{}, err
+	}
+	if act == markHide && p.Hidden == "" {
+		p.Hidden = why
 	}
 	if err := a.s.addPost(&p, 0); err != nil {
 		return models.Admittance{}, err
@@ -185,8 +243,12 @@ func (s *session) addPost(p *models.Post, dirty int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(`INSERT INTO posts(id, rev, dirty, tomb, content, facts, doc, raw) VALUES(?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.ID, p.Rev, dirty, p.Tombstone != nil, p.ContentHash(), facts(p), doc, raw)
+	if err := s.relook(p.ID, nil, looksOf(p)); err != nil {
+		return err
+	}
+	args := append([]any{p.ID, p.Rev, dirty, p.Tombstone != nil, p.ContentHash(), facts(p)}, s.w.asides(p)...)
+	_, err = s.exec(`INSERT INTO posts(id, rev, dirty, tomb, content, facts, author, edited, hidden, adult, urls, doc, raw)
+		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, doc, raw)...)
 	return err
 }
 

@@ -96,7 +96,8 @@ func facts(p *models.Post) string {
 		Counts models.Counts
 		Author models.Author
 		URL    string
-	}{p.Counts, p.Author, p.URL})
+		Flags  []models.Flag `json:",omitempty"`
+	}{p.Counts, p.Author, p.URL, p.Flags})
 	if err != nil { // a number that JSON can't hold: always news
 		return err.Error()
 	}

@@ -9,11 +9,17 @@ import (
 )
 
 // Stage keeps rows until a part holds them. A row that was staged before, in a
-// part or not, is left as it is.
+// part or not, is left as it is; one of a deleted post is not taken.
 func (d *Documents) Stage(ctx context.Context, rows []models.Row) error {
 	return fault("stage", d.w.do(ctx, func(s *session) error {
 		for i := range rows {
 			r := &rows[i]
+			if gone, err := s.gone(r.Post); err != nil || gone {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			if _, err := s.exec(`INSERT INTO staging(post, profile, generation, rev, source, day, created_at, archived_at, body)
 				VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, r.Post, r.Profile, r.Generation, r.Rev, r.Source,
 				r.Day(), micros(r.CreatedAt), micros(r.ArchivedAt), []byte(r.Body)); err != nil {

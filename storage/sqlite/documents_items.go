@@ -2,6 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"weft/models"
@@ -38,14 +41,20 @@ func (s *session) putItem(it models.Item) error {
 	case open && it.Parking && verdict != models.Unsettled,
 		it.State == models.ItemClosed && it.Parking && verdict == models.Settled: // its labels may not have come to the post
 		waiting = waitsForRun
+	case it.State == models.ItemWithdrawn && it.Parking:
+		waiting = waitsForRun
 	case open && !it.Parking && verdict == models.Settled:
 		waiting = waitsForPost
+	}
+	if open || it.Rev == 1 {
+		if err := s.mayAsk(&it); err != nil {
+			return err
+		}
 	}
 	var n int64
 	if it.Rev == 1 {
 		n, err = s.exec(`INSERT INTO items(id, rev, post, profile, state, waiting, priority, opened_at, doc)
-			SELECT ?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS (SELECT 1 FROM posts WHERE id = ?2 AND tomb > 0)
-			ON CONFLICT DO NOTHING`,
+			VALUES(?, 1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			it.ID, it.Post, it.Profile, string(it.State), waiting, it.Priority, micros(it.OpenedAt), doc)
 	} else {
 		n, err = s.exec(`UPDATE items SET rev = ?, state = ?, waiting = ?, priority = ?, opened_at = ?, doc = ? WHERE id = ? AND rev = ?`,
@@ -54,15 +63,34 @@ func (s *session) putItem(it models.Item) error {
 	if err != nil || n == 1 {
 		return err
 	}
-	var tomb bool
-	if it.Rev == 1 && s.one(`SELECT tomb FROM posts WHERE id = ?`, []any{it.Post}, &tomb) == nil && tomb {
-		return models.ErrNotFound
-	}
 	return models.ErrConflict
 }
 
-// withdraw takes back the questions about a post that was deleted.
-func (s *session) withdraw(post string) error {
+// mayAsk refuses a question about a deleted post, which would stay for ever, and
+// one about a post that nobody is to look at: whoever opens it read an older post.
+func (s *session) mayAsk(it *models.Item) error {
+	gone, err := s.gone(it.Post)
+	if err != nil {
+		return err
+	}
+	if gone {
+		return models.ErrNotFound
+	}
+	var adult bool
+	err = absent(s.one(`SELECT adult FROM posts WHERE id = ?`, []any{it.Post}, &adult))
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err == nil && adult {
+		err = fmt.Errorf("%w: the post is for adults", models.ErrConflict)
+	}
+	return err
+}
+
+// withdraw takes back the questions about a post. If the post lives, those that
+// are settled stay as they are, and the runs that wait for the others are to be
+// woken; else what people said is forgotten too.
+func (s *session) withdraw(post string, lives bool) error {
 	var items []models.Item
 	err := s.each(`SELECT doc FROM items WHERE post = ? AND state <> ?`, []any{post, string(models.ItemWithdrawn)},
 		func(scan scanner) (err error) {
@@ -73,13 +101,29 @@ func (s *session) withdraw(post string) error {
 		return err
 	}
 	for _, it := range items {
+		if lives && it.State != models.ItemOpen && it.State != models.ItemEscalated {
+			continue
+		}
 		it.Rev++
 		it.State = models.ItemWithdrawn
+		if !lives {
+			it = emptied(it)
+		}
 		if err := s.putItem(it); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// emptied is an item of a deleted post: what it asked for, without what anybody said.
+func emptied(it models.Item) models.Item {
+	it.Parking, it.Answers, it.Reason = false, nil, ""
+	it.Questions = slices.Clone(it.Questions)
+	for i := range it.Questions {
+		it.Questions[i].Suggestion = nil
+	}
+	return it
 }
 
 func appendItem(items []models.Item, scan scanner) ([]models.Item, error) {
@@ -92,7 +136,8 @@ func appendItem(items []models.Item, scan scanner) ([]models.Item, error) {
 	return append(items, it), err
 }
 
-// Items returns items, the highest priority first, then the oldest.
+// Items returns items, the highest priority first, then the oldest. Open ones
+// about posts that are hidden, or for adults, are left out.
 func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.Item, error) {
 	where, args := []string{"1"}, []any{}
 	if len(f.States) > 0 {
@@ -100,6 +145,9 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 		for _, st := range f.States {
 			args = append(args, string(st))
 		}
+	}
+	if slices.Contains(f.States, models.ItemOpen) || slices.Contains(f.States, models.ItemEscalated) {
+		where = append(where, "NOT EXISTS (SELECT 1 FROM posts p WHERE p.id = items.post AND (p.hidden > 0 OR p.adult > 0))")
 	}
 	if f.Profile != "" {
 		where, args = append(where, "profile = ?"), append(args, f.Profile)
@@ -117,7 +165,8 @@ const (
 
 // Answered returns open and escalated items whose answers suffice (or call for
 // another person) and that nobody is at work on: a parked or ended run's, and
-// settled ones that no run waits for. The oldest come first.
+// settled ones that no run waits for. Withdrawn ones that a run still waits for
+// are among them. The oldest come first.
 func (d *Documents) Answered(ctx context.Context, max int) ([]models.Item, error) {
 	out, err := d.items(ctx, `SELECT i.doc FROM items i LEFT JOIN runs r ON r.post = i.post AND r.profile = i.profile
 		WHERE i.waiting = ? OR (i.waiting = ? AND (r.state IS NULL OR r.state <> ?)) ORDER BY i.opened_at LIMIT ?`,

@@ -69,8 +69,8 @@ func (d *Documents) Timeline(ctx context.Context, post, profile string) ([]model
 
 // Update applies c to the post and returns it. If that changed anything, the
 // post is dirty. A deletion also ends the post's living runs as dropped, since
-// no move is accepted for them any more, and withdraws its items; it removes
-// nothing. A post that was tombstoned before takes no change.
+// no move is accepted for them any more, withdraws its items, and removes what
+// else tells of it, as Forget does. A post that was tombstoned before takes no change.
 func (d *Documents) Update(ctx context.Context, post string, c models.Change) (models.Post, error) {
 	var p models.Post
 	err := d.w.do(ctx, func(s *session) error {
@@ -99,47 +99,27 @@ func (s *session) change(id string, c models.Change) (models.Post, bool, error) 
 	if err != nil {
 		return p, false, err
 	}
+	looks := looksOf(&p)
 	if !c.Apply(&p) {
 		return p, false, nil
+	}
+	if err := s.relook(id, looks, looksOf(&p)); err != nil {
+		return p, false, err
 	}
 	utcPost(&p)
 	doc, raw, err := encodePost(&p)
 	if err != nil {
 		return p, false, err
 	}
-	if _, err := s.exec(`UPDATE posts SET rev = ?, tomb = ?, content = ?, facts = ?, doc = ?, raw = ? WHERE id = ?`,
-		p.Rev, p.Tombstone != nil, p.ContentHash(), facts(&p), doc, raw, id); err != nil {
+	args := append([]any{p.Rev, p.Tombstone != nil, p.ContentHash(), facts(&p)}, s.w.asides(&p)...)
+	if _, err := s.exec(`UPDATE posts SET rev = ?, tomb = ?, content = ?, facts = ?,
+		author = ?, edited = ?, hidden = ?, adult = ?, urls = ?, doc = ?, raw = ? WHERE id = ?`, append(args, doc, raw, id)...); err != nil {
 		return p, false, err
 	}
 	if c.Delete != nil {
-		return p, true, s.bury(id, p.Tombstone.At)
+		return p, true, s.bury(&p)
 	}
 	return p, true, nil
-}
-
-// bury ends what still lives of a post that was just tombstoned.
-func (s *session) bury(id string, at time.Time) error {
-	runs, err := s.runsOf(id)
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		if r.State.Ended() {
-			continue
-		}
-		m := r.End(models.Dropped, "the post was deleted", at)
-		p := &pending{move: &m}
-		if err := p.encode(); err != nil {
-			return err
-		}
-		if err := s.move(p); err != nil {
-			return err
-		}
-	}
-	if _, err := s.exec(`UPDATE runs SET gone = 1 WHERE post = ?`, id); err != nil {
-		return err
-	}
-	return s.withdraw(id)
 }
 
 func (s *session) runsOf(post string) ([]models.Run, error) {

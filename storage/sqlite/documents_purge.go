@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,13 +12,13 @@ import (
 )
 
 // Purgeable returns the ids of posts, after the cursor, that may leave: not
-// dirty, not tombstoned, every run done, dropped or superseded before
+// dirty, not tombstoned, not hidden, every run done, dropped or superseded before
 // endedBefore, every row of theirs in a verified part, and for every
 // publication a row of its generation and of the post's rev among them.
 // A post without publications needs no rows.
 func (d *Documents) Purgeable(ctx context.Context, endedBefore time.Time, after string, max int) ([]string, error) {
 	var out []string
-	err := d.r.each(ctx, `SELECT p.id, p.doc FROM posts p WHERE p.id > ? AND p.dirty = 0 AND p.tomb = 0
+	err := d.r.each(ctx, `SELECT p.id, p.doc FROM posts p WHERE p.id > ? AND p.dirty = 0 AND p.tomb = 0 AND p.hidden = 0
 		AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.post = p.id AND (r.ended_at = 0 OR r.ended_at >= ? OR r.state = 'failed'))
 		AND NOT EXISTS (`+unverified+`) ORDER BY p.id`,
 		[]any{after, endedBefore.UnixMicro()}, func(scan scanner) error {
@@ -78,6 +79,8 @@ func (d *Documents) Purge(ctx context.Context, stub models.Stub) error {
 			return err
 		}
 		stub.Content, stub.PurgedAt = p.ContentHash(), stub.PurgedAt.UTC()
+		stub.CreatedAt, stub.EditedAt = p.CreatedAt, p.EditedAt
+		stub.Author = hex.EncodeToString(s.w.authorHash(p.Source, authorOf(p.Author)))
 		if stub.Runs, err = s.stubRuns(stub.Post); err != nil {
 			return err
 		}
@@ -85,6 +88,9 @@ func (d *Documents) Purge(ctx context.Context, stub models.Stub) error {
 			if _, err := s.exec(`DELETE FROM `+table+` WHERE post = ?`, stub.Post); err != nil {
 				return err
 			}
+		}
+		if err := s.relook(stub.Post, looksOf(&p), nil); err != nil {
+			return err
 		}
 		if _, err := s.exec(`DELETE FROM posts WHERE id = ?`, stub.Post); err != nil {
 			return err
@@ -104,7 +110,7 @@ func (s *session) purgeable(id string, rev int64) (models.Post, error) {
 		return p, err
 	}
 	var ok bool
-	if err := s.one(`SELECT p.rev = ? AND p.dirty = 0 AND p.tomb = 0
+	if err := s.one(`SELECT p.rev = ? AND p.dirty = 0 AND p.tomb = 0 AND p.hidden = 0
 		AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.post = p.id AND (r.ended_at = 0 OR r.state = 'failed'))
 		AND NOT EXISTS (`+unverified+`) FROM posts p WHERE p.id = ?`, []any{rev, id}, &ok); err != nil {
 		return p, err
@@ -192,8 +198,21 @@ func (s *session) putStub(stub models.Stub, labels []models.Label) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(`INSERT OR REPLACE INTO stubs(post, labels, doc) VALUES(?, ?, ?)`, stub.Post, kept, doc)
+	author, err := hex.DecodeString(stub.Author)
+	if err != nil {
+		return models.Faultf(models.Permanent, "stub of %s: author: %w", stub.Post, err)
+	}
+	_, err = s.exec(`INSERT OR REPLACE INTO stubs(post, labels, doc, author) VALUES(?, ?, ?, ?)`, stub.Post, kept, doc, author)
 	return err
+}
+
+// stubHidden says whether a purged post is hidden, and why.
+func (s *session) stubHidden(post string) (act int, why string, err error) {
+	err = absent(s.one(`SELECT hidden FROM stubs WHERE post = ?`, []any{post}, &why))
+	if err == nil && why != "" {
+		act = markHide
+	}
+	return act, why, err
 }
 
 // shrinkStub takes a profile that came back out of the stub; the last one
@@ -239,7 +258,17 @@ func (s *session) restore(post models.Post, runs []models.Run) ([]models.Run, er
 	case err == nil && present.Tombstone != nil:
 		return nil, models.ErrNotFound
 	case errors.Is(err, models.ErrNotFound) && !gone:
-		post.Rev, post.SchemaVersion, post.Tombstone = stub.Rev+1, models.SchemaVersion, nil
+		act, why, err := s.marked(&post)
+		if err == nil && act == 0 {
+			act, why, err = s.stubHidden(post.ID)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if act >= markGone {
+			return nil, models.ErrNotFound
+		}
+		post.Rev, post.SchemaVersion, post.Tombstone, post.Hidden = stub.Rev+1, models.SchemaVersion, nil, why
 		if len(post.Labels) == 0 {
 			post.Labels = labels
 		}

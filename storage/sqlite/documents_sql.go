@@ -16,6 +16,7 @@ type writer struct {
 	lock  chan struct{} // holds one token while a transaction runs
 	end   chan struct{} // closed with the writer
 	stmts map[string]*sql.Stmt
+	salt  []byte // of the hashes that stand for what was forgotten
 }
 
 func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {

@@ -2,13 +2,17 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
 
 	"weft/models"
 )
 
 // layout is the version of the tables below; the file keeps it in meta.
 // Documents inside the tables carry their own schema version, see upgrade.
-const layout = "1"
+const layout = "2"
 
 // schema holds whatever is searched or compared in columns of its own, and the
 // rest of a document as JSON in doc. Times in columns are microseconds since
@@ -20,7 +24,11 @@ const schema = `
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS posts(
 	id TEXT PRIMARY KEY, rev INTEGER NOT NULL, dirty INTEGER NOT NULL, tomb INTEGER NOT NULL,
-	content TEXT NOT NULL, facts TEXT NOT NULL, doc BLOB NOT NULL, raw BLOB);
+	content TEXT NOT NULL, facts TEXT NOT NULL,
+	author BLOB NOT NULL DEFAULT x'', edited INTEGER NOT NULL DEFAULT 0, hidden INTEGER NOT NULL DEFAULT 0,
+	adult INTEGER NOT NULL DEFAULT 0, urls TEXT NOT NULL DEFAULT '', doc BLOB NOT NULL, raw BLOB);
+CREATE INDEX IF NOT EXISTS posts_author ON posts(author, id) WHERE author <> x'';
+CREATE INDEX IF NOT EXISTS posts_hidden ON posts(id) WHERE hidden > 0;
 CREATE INDEX IF NOT EXISTS posts_dirty ON posts(dirty) WHERE dirty > 0;
 CREATE INDEX IF NOT EXISTS posts_tomb ON posts(id) WHERE tomb > 0;
 CREATE TABLE IF NOT EXISTS runs(
@@ -58,36 +66,100 @@ CREATE INDEX IF NOT EXISTS staging_free ON staging(day, source, archived_at) WHE
 CREATE INDEX IF NOT EXISTS staging_part ON staging(part) WHERE part <> '';
 CREATE TABLE IF NOT EXISTS parts(id TEXT PRIMARY KEY, state TEXT NOT NULL, made_at INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS parts_state ON parts(state, made_at);
-CREATE TABLE IF NOT EXISTS stubs(post TEXT PRIMARY KEY, labels BLOB NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stubs(
+	post TEXT PRIMARY KEY, labels BLOB NOT NULL, doc BLOB NOT NULL,
+	author BLOB NOT NULL DEFAULT x'', hidden TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS stubs_author ON stubs(author, post) WHERE author <> x'';
+CREATE INDEX IF NOT EXISTS stubs_hidden ON stubs(post) WHERE hidden <> '';
+CREATE TABLE IF NOT EXISTS forgotten(
+	hash BLOB PRIMARY KEY, act INTEGER NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS erasures(
+	post TEXT PRIMARY KEY, source TEXT NOT NULL, day TEXT NOT NULL, firm INTEGER NOT NULL, at INTEGER NOT NULL,
+	erased INTEGER NOT NULL DEFAULT 0, parts TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS buried(post TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS strays(path TEXT PRIMARY KEY, at INTEGER NOT NULL, doomed INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit(id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL, doc BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS audit_hash ON audit(hash);
 CREATE TABLE IF NOT EXISTS blob_refs(
 	key TEXT NOT NULL, post TEXT NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY(key, post)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS blob_refs_post ON blob_refs(post);
 CREATE INDEX IF NOT EXISTS blob_refs_expires ON blob_refs(expires) WHERE expires > 0;
 CREATE TABLE IF NOT EXISTS doomed(key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doomed_again(key TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS leases(name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cursors(query TEXT PRIMARY KEY, seq INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS windows(
+	budget TEXT NOT NULL, item TEXT NOT NULL, taken INTEGER NOT NULL, PRIMARY KEY(budget, item)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS looks(
+	id INTEGER PRIMARY KEY, post TEXT NOT NULL, image INTEGER NOT NULL, hash INTEGER NOT NULL, UNIQUE(post, image));
+CREATE TABLE IF NOT EXISTS look_bands(
+	bucket INTEGER NOT NULL, id INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY(bucket, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS campaigns(id TEXT PRIMARY KEY, started_at INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
 `
 
-// layoutKey is where meta keeps the layout. Meta and SetMeta never reach it,
-// since theirs have a prefix.
-const layoutKey = "layout"
+// layoutKey and saltKey are where meta keeps the layout and the salt. Meta and
+// SetMeta never reach them, since theirs have a prefix.
+const (
+	layoutKey = "layout"
+	saltKey   = "salt"
+)
 
-// prepare makes the tables and refuses a file of another layout.
+// prepare makes the tables, brings a file of the layout before to this one, and
+// refuses any other.
 func prepare(ctx context.Context, w *writer) error {
 	return w.do(ctx, func(s *session) error {
+		have, err := s.layout()
+		if err != nil {
+			return err
+		}
+		switch have {
+		case "", layout:
+		case "1":
+			if err := s.widen(); err != nil {
+				return err
+			}
+		default:
+			return models.Faultf(models.Permanent, "the file has layout %s, this program knows layout %s", have, layout)
+		}
 		if _, err := s.w.conn.ExecContext(ctx, schema); err != nil {
 			return err
 		}
-		if _, err := s.exec(`INSERT OR IGNORE INTO meta(key, value) VALUES(?, ?)`, layoutKey, layout); err != nil {
+		if err := s.readSalt(); err != nil {
 			return err
 		}
-		var have string
-		if err := s.one(`SELECT value FROM meta WHERE key = ?`, []any{layoutKey}, &have); err != nil {
-			return err
+		if have == "1" {
+			if err := s.backfill(); err != nil {
+				return err
+			}
 		}
-		if have != layout {
-			return models.Faultf(models.Permanent, "the file has layout %s, this program knows layout %s", have, layout)
-		}
-		return nil
+		_, err = s.exec(`INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)`, layoutKey, layout)
+		return err
 	})
+}
+
+// layout returns the file's layout, "" for a new one.
+func (s *session) layout() (have string, err error) {
+	if _, err := s.exec(`CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`); err != nil {
+		return "", err
+	}
+	err = s.one(`SELECT value FROM meta WHERE key = ?`, []any{layoutKey}, &have)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return have, err
+}
+
+// readSalt gives the writer the file's salt, which is made once.
+func (s *session) readSalt() error {
+	var fresh [32]byte
+	_, _ = rand.Read(fresh[:]) // never fails, see crypto/rand
+	if _, err := s.exec(`INSERT OR IGNORE INTO meta(key, value) VALUES(?, ?)`, saltKey, hex.EncodeToString(fresh[:])); err != nil {
+		return err
+	}
+	var salt string
+	if err := s.one(`SELECT value FROM meta WHERE key = ?`, []any{saltKey}, &salt); err != nil {
+		return err
+	}
+	s.w.salt = []byte(salt)
+	return nil
 }

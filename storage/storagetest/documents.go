@@ -48,6 +48,12 @@ type Store interface {
 	PutCampaign(ctx context.Context, c models.Campaign) error
 	Campaigns(ctx context.Context) ([]models.Campaign, error)
 
+	Cursor(ctx context.Context, query string) (models.Cursor, error)
+	PutCursor(ctx context.Context, c models.Cursor) error
+	Cursors(ctx context.Context) ([]models.Cursor, error)
+	PostsOf(ctx context.Context, source string, since time.Time, after string, limit int) ([]models.Post, error)
+	Take(ctx context.Context, budget, item string, limit int, window time.Duration, now time.Time) (free time.Time, err error)
+
 	Stage(ctx context.Context, rows []models.Row) error
 	StagedCount(ctx context.Context) (int64, error)
 	Assign(ctx context.Context, partID string, maxRows int, before time.Time) (models.Part, bool, error)
@@ -58,6 +64,21 @@ type Store interface {
 	Purge(ctx context.Context, stub models.Stub) error
 	Stub(ctx context.Context, id string) (models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
+
+	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
+	Foresee(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
+	ForgetLog(ctx context.Context, post string, limit int) ([]models.Audit, error)
+	Unseen(ctx context.Context) ([]string, error)
+	Erasures(ctx context.Context, after string, limit int) ([]models.Erasure, error)
+	Reserve(ctx context.Context, part models.Part, now time.Time) error
+	Replace(ctx context.Context, old, fresh models.Part, rows map[string]int, now time.Time) error
+	Erased(ctx context.Context, posts []string, now time.Time) error
+	Strays(ctx context.Context, now time.Time, limit int) ([]string, error)
+	Swept(ctx context.Context, paths []string, now time.Time) error
+	Reduce(ctx context.Context, before time.Time, limit int) (int, error)
+	Expire(ctx context.Context, now time.Time) (int64, error)
+
+	Similar(ctx context.Context, phash string, distance, limit int) ([]models.Near, error)
 
 	AddRefs(ctx context.Context, refs []models.BlobRef) error
 	Release(ctx context.Context, now time.Time, limit int) ([]string, error)
@@ -81,7 +102,8 @@ func Documents(t *testing.T, open func(t *testing.T) Store) {
 		behaviours []behaviour
 	}{
 		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()},
-		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()},
+		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()}, {"cursors", cursors()}, {"windows", windows()}, {"looks", looks()},
+		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

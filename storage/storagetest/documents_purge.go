@@ -109,12 +109,17 @@ func purgeLeavesStub(t *testing.T, s Store) {
 	r := admit(t, s, p, "catalog")
 	move(t, s, r.Regenerate(models.Fetch, "v2", "", models.Normal, "", t0(), horizon))
 	finish(t, s, id(1), "catalog", "part1")
+	stub := purge(t, s, id(1))
+	if stub.Author == "" || stub.Author == p.Author.ID {
+		t.Errorf("author %q, want a hash of %q", stub.Author, p.Author.ID)
+	}
+	stub.Author = ""
 	same(t, "stub", models.Stub{
-		Post: id(1), Rev: 2, Content: p.ContentHash(), PurgedAt: t0(),
+		Post: id(1), Rev: 2, Content: p.ContentHash(), PurgedAt: t0(), CreatedAt: p.CreatedAt,
 		Runs: map[string]models.StubRun{"catalog": {
 			Seq: 4, Generation: 2, Part: "part1", Past: map[models.State]int{models.Superseded: 1, models.Done: 1},
 		}},
-	}, purge(t, s, id(1)))
+	}, stub)
 	_, _, err := s.Post(t.Context(), id(1))
 	wantErr(t, err, models.ErrNotFound)
 	_, _, err = s.Load(t.Context(), id(1), "catalog")

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"weft/models"
+	"weft/source"
+	"weft/source/crawl"
+	"weft/source/push"
+)
+
+// servePush takes posts over HTTP until ctx ends.
+func (a *App) servePush(ctx context.Context) error {
+	var tokens []push.Token
+	for _, t := range a.Config.Push.Tokens {
+		name, sum, _ := strings.Cut(t, ":")
+		tokens = append(tokens, push.Token{Name: name, SHA256: sum})
+	}
+	h, err := push.New(pushed{intake{a}}, push.Options{Tokens: tokens, Now: a.opt.Now, Log: a.Log})
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", a.Config.Push.Listen)
+	if err != nil {
+		return fmt.Errorf("app: push.listen: %w", err)
+	}
+	a.Log.Info("taking posts", "address", "http://"+l.Addr().String()+"/push")
+	mux := http.NewServeMux()
+	mux.Handle("/push", h)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	stopped := make(chan error, 1)
+	context.AfterFunc(ctx, func() {
+		// What is being taken is taken to its end.
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(end)
+	})
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("app: push: %w", err)
+	}
+	return <-stopped
+}
+
+// pushed is the push endpoint's way into the stores: the same as the crawler's.
+type pushed struct{ in intake }
+
+// Admit stores posts and starts their runs.
+func (p pushed) Admit(ctx context.Context, _ string, profiles []string, posts []models.Post) (map[models.AdmissionResult]int, error) {
+	for _, name := range profiles {
+		if _, err := p.in.a.Library.Named(ctx, name); err != nil {
+			return nil, models.Faultf(models.Permanent, "%w", err)
+		}
+	}
+	if err := p.in.Room(ctx, func(string) {}); err != nil {
+		return nil, err
+	}
+	counts := map[models.AdmissionResult]int{}
+	batch, err := p.in.admissions(ctx, crawl.Job{Profiles: profiles}, posts)
+	if err != nil {
+		return nil, err
+	}
+	return counts, p.in.a.Admit(ctx, batch, nil, counts)
+}
+
+// Delete forgets posts.
+func (p pushed) Delete(ctx context.Context, deletions []models.Deletion) error {
+	return p.in.Admit(ctx, crawl.Job{Query: source.Query{Name: "push"}}, source.Batch{Deletions: deletions})
+}
