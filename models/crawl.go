@@ -33,13 +33,16 @@ const (
 // It is saved after the posts that it stands behind.
 type Cursor struct {
 	Query   string          `json:"query"` // its name
-	Seq     int64           `json:"seq"`   // grows by one with each save: of two crawlers at one query, one loses
+	Source  string          `json:"source,omitempty"`
+	Of      string          `json:"of,omitempty"` // a hash of what the query asked for when it was read last
+	Seq     int64           `json:"seq"`          // grows by one with each save: of two crawlers at one query, one loses
 	State   json.RawMessage `json:"state,omitempty"`
 	Success time.Time       `json:"success,omitzero"` // when it was last read to its end, or a stream's last batch
 	Failed  time.Time       `json:"failed,omitzero"`
 	Error   string          `json:"error,omitempty"` // of the last failure; empty after a success
 	Errors  int             `json:"errors"`          // failures since the last success
 	Next    time.Time       `json:"next,omitzero"`   // when it is read again
+	Held    time.Time       `json:"held,omitzero"`   // not before, because the network wants us to wait
 	Event   time.Time       `json:"event,omitzero"`  // the newest moment of the source that was read
 	Posts   int64           `json:"posts"`           // read so far
 	Deleted int64           `json:"deleted"`         // deletions so far

@@ -8,7 +8,12 @@ import (
 
 // Key is what a rate limit counts: calls to a host of a source by an account.
 // Account is no secret: a handle, or a hash of a token; empty is anonymous.
-type Key struct{ Source, Account, Host string }
+type Key struct {
+	Source, Account, Host string
+	// Token stands for what lets the account in, such as the start of a hash of it.
+	// It is counted with its account, but a stop holds for it alone: a new one is tried at once.
+	Token string
+}
 
 // String joins the parts.
 func (k Key) String() string { return fmt.Sprintf("%s/%s/%s", k.Source, k.Account, k.Host) }

@@ -40,11 +40,10 @@ func ReadRecorded(data []byte) (Exchange, error) {
 			Body    json.RawMessage `json:"body"`
 		} `json:"response"`
 	}
-	if json.Unmarshal(data, &r) == nil && r.Request != nil && r.Response != nil {
-		bare = Exchange{Method: r.Request.Method, URL: r.Request.URL, Status: r.Response.Status, Header: http.Header{}, Body: r.Response.Body}
-		var text string
-		if json.Unmarshal(r.Response.Body, &text) == nil { // not JSON, or JSON as the recorder saw it
-			bare.Body = []byte(text)
+	if json.Unmarshal(data, &r) == nil && r.Response != nil && (r.Request != nil || (r.Response.Status > 0 && r.Response.Body != nil)) {
+		bare = Exchange{Status: r.Response.Status, Header: http.Header{}, Body: r.Response.Body}
+		if r.Request != nil {
+			bare.Method, bare.URL = r.Request.Method, r.Request.URL
 		}
 		for name, v := range r.Response.Headers {
 			addHeader(bare.Header, name, v)
@@ -52,11 +51,33 @@ func ReadRecorded(data []byte) (Exchange, error) {
 		if bare.Status == 0 {
 			bare.Status = http.StatusOK
 		}
+		var text string
+		if json.Unmarshal(r.Response.Body, &text) == nil { // not JSON, or JSON as the recorder saw it
+			bare.Body = []byte(text)
+			if err := mend(&bare); err != nil && broken == nil {
+				return bare, err
+			}
+		}
 	}
 	if broken != nil {
 		return bare, broken
 	}
 	return bare, nil
+}
+
+// mend looks at a body that was recorded as text: where it is meant to be JSON
+// and isn't, its good part is kept and the place named.
+func mend(e *Exchange) error {
+	body := bytes.TrimSpace(e.Body)
+	if len(body) == 0 || (body[0] != '{' && body[0] != '[') || lines(body) {
+		return nil
+	}
+	broken := check(e.Body)
+	if broken == nil {
+		return nil
+	}
+	e.Body = salvage(e.Body[:broken.offset])
+	return fmt.Errorf("response.body: %w", broken)
 }
 
 // addHeader takes a text or a list of texts.
@@ -72,9 +93,29 @@ func addHeader(h http.Header, name string, v any) {
 }
 
 // lines reports whether data is a JSON value a line, and more than one of them.
+// One of its lines may be broken, the first as well.
 func lines(data []byte) bool {
 	first, rest, more := bytes.Cut(bytes.TrimSpace(data), []byte("\n"))
-	return more && json.Valid(first) && len(bytes.TrimSpace(rest)) > 0
+	if !more || len(bytes.TrimSpace(rest)) == 0 {
+		return false
+	}
+	return json.Valid(first) || mostlyObjects(data)
+}
+
+// mostlyObjects reports whether most lines are objects. Such lines begin at the
+// margin, unlike those of JSON that is written over several lines.
+func mostlyObjects(data []byte) bool {
+	good, all := 0, 0
+	for line := range bytes.Lines(data) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		all++
+		if line[0] == '{' && json.Valid(line) {
+			good++
+		}
+	}
+	return 2*good >= all
 }
 
 // syntaxError is where JSON is broken.
@@ -108,10 +149,11 @@ func check(data []byte) *syntaxError {
 }
 
 // salvage cuts data, the valid beginning of JSON, after the last whole element
-// of a list, and closes what is open there.
+// of a list that is in no other list, and closes what is open there. A list
+// further in belongs to a post that isn't whole.
 func salvage(data []byte) []byte {
-	var open []byte // closers of what is open
-	var closers []byte
+	var open, closers []byte // what closes what is open, now and at the cut
+	depth := 0               // of lists
 	cut, text, escaped := 0, false, false
 	for i, c := range data {
 		switch {
@@ -126,9 +168,13 @@ func salvage(data []byte) []byte {
 			open = append(open, '}')
 		case c == '[':
 			open = append(open, ']')
+			depth++
 		case (c == '}' || c == ']') && len(open) > 0:
+			if c == ']' {
+				depth--
+			}
 			open = open[:len(open)-1]
-			if n := len(open); n > 0 && open[n-1] == ']' {
+			if n := len(open); n > 0 && open[n-1] == ']' && depth == 1 {
 				cut, closers = i+1, bytes.Clone(open)
 			}
 		}

@@ -19,7 +19,7 @@ func TestReadRecorded(t *testing.T) {
 	if err != nil || string(got.Body) != "<html>" || got.Status != 200 {
 		t.Errorf("text body: %s, %v", got.Body, err)
 	}
-	for _, bare := range []string{`{"data":[]}`, "<?xml version='1.0'?><rss/>", "{\"a\":1}\n{\"b\":2}\n", "{\"a\":1}\n{broken\n"} {
+	for _, bare := range []string{`{"data":[]}`, "<?xml version='1.0'?><rss/>", "{\"a\":1}\n{\"b\":2}\n", "{\"a\":1}\n{broken\n", "{broken\n{\"a\":1}\n\n{\"b\":2}\n", "{broken\n{\"a\":1}"} {
 		got, err := source.ReadRecorded([]byte("\uFEFF" + bare))
 		if err != nil || string(got.Body) != bare || got.Status != 200 {
 			t.Errorf("bare %q: %q, %v", bare, got.Body, err)
@@ -35,6 +35,8 @@ func TestReadRecordedKeepsTheGoodPart(t *testing.T) {
 	tests := []struct{ in, body, want string }{
 		{"{\"data\":[{\"id\":\"1\"},\n {\"id\":\"2\"},{\"id\":", `{"data":[{"id":"1"},` + "\n" + ` {"id":"2"}]}`, "line 2, column 19: not valid JSON: it ends too early"},
 		{`{"data":[{"id":"]1"},{"id":oops}]}`, `{"data":[{"id":"]1"}]}`, `line 1, column 28: not valid JSON: invalid character 'o' looking for beginning of value`},
+		{`{"data":[{"id":"1","tags":[{"t":1}]},{"id":"2","tags":[{"t":1},{"t":`, `{"data":[{"id":"1","tags":[{"t":1}]}]}`, "line 1, column 69: not valid JSON: it ends too early"},
+		{"{\n  \"data\": [\n    {}\n  ],\n  \"a\": oops\n}", "{\n  \"data\": [\n    {}]}", "line 5, column 8: not valid JSON: invalid character 'o' looking for beginning of value"},
 		{`{"data":`, `{}`, "line 1, column 9: not valid JSON: it ends too early"},
 	}
 	for _, tc := range tests {
@@ -50,6 +52,23 @@ func TestReadRecordedKeepsTheGoodPart(t *testing.T) {
 	got, err := source.ReadRecorded([]byte(cut))
 	if err == nil || string(got.Body) != `[{"id":1}]` || got.URL != "u" {
 		t.Errorf("cut exchange: %+v %v", got, err)
+	}
+}
+
+// A body that was recorded as text is JSON all the same.
+func TestReadRecordedTextBody(t *testing.T) {
+	got, err := source.ReadRecorded([]byte(`{"response":{"status":200,"body":"[{\"id\":1},\n{\"id\":"}}`))
+	if err == nil || err.Error() != "response.body: line 2, column 7: not valid JSON: it ends too early" || string(got.Body) != `[{"id":1}]` {
+		t.Errorf("%s, %v", got.Body, err)
+	}
+	lines := "{broken\n{}\n"
+	body, err := json.Marshal(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err = source.ReadRecorded([]byte(`{"request":{},"response":{"body":` + string(body) + `}}`))
+	if err != nil || string(got.Body) != lines {
+		t.Errorf("lines: %q, %v", got.Body, err)
 	}
 }
 

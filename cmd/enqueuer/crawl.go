@@ -20,7 +20,11 @@ Several processes may crawl: each query is read by one of them at a time, and
 goes to another when that one dies. Cursors are kept in the documents and moved
 only after the posts are stored, so nothing is lost or doubled by a restart. When
 the queues are too deep, or a network wants us to wait, crawling pauses by itself;
-` + "`enqueuer status`" + ` shows each query's last success, lag, errors and next run.
+` + "`enqueuer status`" + ` shows each query's last success, lag, errors and next run, and
+metrics.listen serves the same to Prometheus.
+
+After a token was repaired, start it again: it then looks at once at what was
+stopped or failed, and otherwise within the hour.
 
 A query in weft.yaml, and what it takes, is in docs/sources/<network>.md:
 
@@ -42,6 +46,12 @@ A query in weft.yaml, and what it takes, is in docs/sources/<network>.md:
 			if err != nil {
 				return cli.Usage(err)
 			}
+			stop, err := a.ServeMetrics(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer stop()
+			cli.EndRegardless(cmd.Context(), a.Config.Drain)
 			return c.Run(cmd.Context())
 		},
 	}

@@ -25,6 +25,9 @@ func hurry() []config.Override {
 		{Key: "reconcile.interval", Value: "1s"},
 		{Key: "queue.check_interval", Value: "20ms"},
 		{Key: "drain", Value: "130s"},
+		{Key: "images.allow", Value: "127.0.0.0/8"}, // where the made-up networks are
+		{Key: "crawl.recheck_every", Value: "1s"},
+		{Key: "crawl.backoff", Value: "100ms"},
 	}
 }
 
@@ -39,10 +42,12 @@ func demoCommand(env *cli.Env) *cobra.Command {
 authors in many places, some images broken on purpose), import them through the
 three profiles that ship, and watch them go through the whole chain, offline and
 on the embedded stores. A simulated labeler answers most questions. Then it
-counts what was found against the truth, and stays up until Ctrl-C.
+counts what was found against the truth, collects from two made-up networks on
+loopback on which people write, edit and delete, and stays up until Ctrl-C.
 
 --json prints one object and nothing else on stdout: admitted, done, parked,
-dropped, failed, broken (on purpose), seconds, posts_per_second, by_step.`,
+dropped, failed, broken (on purpose), seconds, posts_per_second, by_step; beside
+them collected: {posts, edited, deleted, seconds}, which are not counted there.`,
 		Example: "  weft demo\n  weft demo --photos ~/photos\n  weft demo --posts 1000 --exit --json --data /tmp/demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

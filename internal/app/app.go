@@ -173,8 +173,8 @@ func (a *App) steps() (tasks.Steps, error) {
 	}, nil
 }
 
-// opener fetches images from the web.
-func (a *App) opener() (*images.Opener, error) {
+// allowed are the networks that may be called although they are not public.
+func (a *App) allowed() ([]netip.Prefix, error) {
 	var allow []netip.Prefix
 	for _, n := range a.Config.Images.Allow {
 		p, err := netip.ParsePrefix(n)
@@ -182,6 +182,15 @@ func (a *App) opener() (*images.Opener, error) {
 			return nil, fmt.Errorf("app: images.allow: %w", err)
 		}
 		allow = append(allow, p)
+	}
+	return allow, nil
+}
+
+// opener fetches images from the web.
+func (a *App) opener() (*images.Opener, error) {
+	allow, err := a.allowed()
+	if err != nil {
+		return nil, err
 	}
 	return images.New(images.Options{
 		Bytes: a.Config.Limits.ImageBytes, Timeout: a.Config.Images.Timeout, Agent: a.Config.Crawl.Agent, Allow: allow,

@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -57,8 +59,9 @@ func (a *App) NewCollector(ctx context.Context, c Collection) (*Collector, error
 	host, _ := os.Hostname()
 	cfg := a.Config.Crawl
 	crawler := crawl.New(jobs, connectors, a.Documents, intake{a}, crawl.Options{
-		Holder: fmt.Sprintf("%s/%d", host, os.Getpid()), Backoff: cfg.Backoff, Once: c.Once,
-		Recheck: cfg.RecheckEvery, Age: cfg.RecheckAge, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Log: a.Log,
+		// The last part tells containers apart, which may share a name and all have process 1.
+		Holder: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8]), Backoff: cfg.Backoff, Lease: cfg.Lease, Once: c.Once,
+		Recheck: cfg.RecheckEvery, Age: cfg.RecheckAge, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: a.Metrics, Log: a.Log,
 	})
 	return &Collector{a: a, crawler: crawler, once: c.Once, queries: len(jobs)}, nil
 }
@@ -125,7 +128,11 @@ func (a *App) checkJob(ctx context.Context, job crawl.Job, connectors map[string
 
 // connectors makes one connector for each network, over one web client.
 func (a *App) connectors() (map[string]source.Connector, error) {
-	client := &web.Client{Agent: a.Config.Crawl.Agent, Now: a.opt.Now}
+	allow, err := a.allowed()
+	if err != nil {
+		return nil, err
+	}
+	client := &web.Client{HTTP: web.Public(allow, ownHosts(a.Config.Sources)...), Agent: a.Config.Crawl.Agent, Now: a.opt.Now}
 	if a.Limiter != nil {
 		client.Limits = paced{a.Limiter, max(a.opt.Pace, 1)}
 	}
@@ -139,6 +146,20 @@ func (a *App) connectors() (map[string]source.Connector, error) {
 	}
 	out["file"] = file.New(file.Options{Now: a.opt.Now})
 	return out, nil
+}
+
+// ownHosts are the servers that the configuration puts in a network's place:
+// they may lie in the operator's own network.
+func ownHosts(s config.Sources) []string {
+	var out []string
+	for _, address := range []string{
+		s.Bluesky.URL, s.Bluesky.Public, s.Bluesky.CDN, s.Instagram.URL, s.Mastodon.URL, s.Reddit.URL, s.Reddit.Auth, s.Weibo.URL, s.Weibo.MobileURL,
+	} {
+		if u, err := url.Parse(address); err == nil && u.Hostname() != "" {
+			out = append(out, u.Hostname())
+		}
+	}
+	return out
 }
 
 // connector is what each network's package gives.
@@ -193,4 +214,15 @@ type paced struct {
 func (p paced) Wait(ctx context.Context, k source.Key, r source.Rate) error {
 	r.N *= p.times
 	return p.Limiter.Wait(ctx, k, r)
+}
+
+// Report keeps a hurried caller from slowing down before the network's limit.
+func (p paced) Report(ctx context.Context, k source.Key, s source.Signal) error {
+	if p.times > 1 {
+		s.Known = false
+	}
+	if s.Until.IsZero() && s.Stop == "" && !s.Known {
+		return nil
+	}
+	return p.Limiter.Report(ctx, k, s)
 }

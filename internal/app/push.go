@@ -34,13 +34,24 @@ func (a *App) servePush(ctx context.Context) error {
 	a.Log.Info("taking posts", "address", "http://"+l.Addr().String()+"/push")
 	mux := http.NewServeMux()
 	mux.Handle("/push", h)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	// Whoever has no token is done with after ReadTimeout; the handler gives a
+	// body that may be pushed more of it.
+	server := &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		// What is being taken is taken to its end.
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		stopped <- server.Shutdown(end)
+		err := server.Shutdown(end)
+		if errors.Is(err, context.DeadlineExceeded) {
+			// Whoever is cut off has no answer, and sends the body again.
+			a.Log.Warn("push: requests were cut off: they took longer than a shutdown may")
+			err = server.Close()
+		}
+		stopped <- err
 	})
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("app: push: %w", err)
@@ -58,7 +69,7 @@ func (p pushed) Admit(ctx context.Context, _ string, profiles []string, posts []
 			return nil, models.Faultf(models.Permanent, "%w", err)
 		}
 	}
-	if err := p.in.Room(ctx, func(string) {}); err != nil {
+	if err := p.room(ctx); err != nil {
 		return nil, err
 	}
 	counts := map[models.AdmissionResult]int{}
@@ -67,6 +78,25 @@ func (p pushed) Admit(ctx context.Context, _ string, profiles []string, posts []
 		return nil, err
 	}
 	return counts, p.in.a.Admit(ctx, batch, nil, counts)
+}
+
+// roomWithin is how long a push waits for a queue that is too deep, and
+// roomAgain after what time it may come back.
+const (
+	roomWithin = 5 * time.Second
+	roomAgain  = 30 * time.Second
+)
+
+// room waits for a little, and then sends the caller away: one that hangs is
+// sent again by whoever lost patience, and both hold a connection.
+func (p pushed) room(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, roomWithin)
+	defer cancel()
+	err := p.in.Room(short, func(string) {})
+	if err != nil && short.Err() != nil && ctx.Err() == nil {
+		return &source.Trouble{Kind: source.Throttled, Until: p.in.a.opt.Now().Add(roomAgain), Err: errors.New("the queue is too deep")}
+	}
+	return err
 }
 
 // Delete forgets posts.

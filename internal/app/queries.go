@@ -30,9 +30,12 @@ type QueryStatus struct {
 	Left    *float64         `json:"limit_left,omitempty"` // share of the network's limit, where it tells
 	Skipped map[string]int64 `json:"skipped,omitempty"`
 	Gaps    []models.Gap     `json:"gaps,omitempty"`
+	Removed bool             `json:"removed,omitempty"` // it is not in this configuration; its cursor is kept
 }
 
-// queryStatus tells of every configured query, and of the re-checks that ran.
+// queryStatus tells of every configured query, of the re-checks that ran, and
+// last of those that left a cursor and are not configured any more, or by
+// another name: they go on from there when they come back.
 func (a *App) queryStatus(ctx context.Context) ([]QueryStatus, error) {
 	cursors, err := a.Documents.Cursors(ctx)
 	if err != nil {
@@ -62,6 +65,13 @@ func (a *App) queryStatus(ctx context.Context) ([]QueryStatus, error) {
 		}
 		out = append(out, statusOf(name, sources[name], c, limits, a.opt.Now()))
 	}
+	for _, c := range cursors {
+		if !slices.Contains(names, c.Query) {
+			s := statusOf(c.Query, c.Source, c, nil, a.opt.Now())
+			s.Removed, s.Next, s.Paused = true, time.Time{}, ""
+			out = append(out, s)
+		}
+	}
 	return out, nil
 }
 
@@ -87,8 +97,13 @@ func writeQueries(w io.Writer, queries []QueryStatus, now time.Time) error {
 		return nil
 	}
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var removed []string
 	fmt.Fprintln(tw, "\nquery\tsource\tlast success\tlag\tposts/h\tposts\terrors\tlimit left\tnext run")
 	for _, q := range queries {
+		if q.Removed {
+			removed = append(removed, q.Name)
+			continue
+		}
 		left := "-"
 		if q.Left != nil {
 			left = fmt.Sprintf("%.0f %%", *q.Left*100)
@@ -98,6 +113,11 @@ func writeQueries(w io.Writer, queries []QueryStatus, now time.Time) error {
 	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	if len(removed) > 0 {
+		if _, err := fmt.Fprintf(w, "  not in this configuration: %s\n", strings.Join(removed, ", ")); err != nil {
+			return err
+		}
 	}
 	for _, q := range queries {
 		for _, line := range notes(q) {
@@ -111,12 +131,18 @@ func writeQueries(w io.Writer, queries []QueryStatus, now time.Time) error {
 
 // notes says what keeps a query from being plain.
 func notes(q QueryStatus) []string {
+	if q.Removed {
+		return nil
+	}
 	var out []string
 	if q.Paused != "" {
 		out = append(out, q.Paused)
 	}
 	if q.Error != "" && !strings.Contains(q.Error, strings.TrimPrefix(q.Paused, "stopped: ")) || q.Error != "" && q.Paused == "" {
 		out = append(out, "last error: "+q.Error)
+	}
+	if n := q.Skipped["could not be read"]; n > 0 {
+		out = append(out, fmt.Sprintf("%d entries could not be read; the log names them", n))
 	}
 	if n := len(q.Gaps); n > 0 {
 		g := q.Gaps[n-1]

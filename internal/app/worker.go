@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"weft/internal/telemetry"
 	"weft/models"
 	"weft/queue"
 	"weft/storage/history"
@@ -22,7 +23,7 @@ import (
 // not done by the deadline goes back to the queue.
 func (a *App) Work(ctx context.Context) error {
 	cfg := a.Config
-	stopMetrics, err := a.serveMetrics(ctx)
+	stopMetrics, err := a.ServeMetrics(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,8 +152,9 @@ func (a *App) sweepBlobs(ctx context.Context) error {
 	}
 }
 
-// serveMetrics serves /metrics, /healthz and /readyz where the configuration says.
-func (a *App) serveMetrics(ctx context.Context) (stop func(), err error) {
+// ServeMetrics serves /metrics, /healthz and /readyz where the configuration
+// says. Work does so itself.
+func (a *App) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	if a.Config.Metrics.Listen == "" {
 		return func() {}, nil
 	}
@@ -171,9 +173,25 @@ func (a *App) serveMetrics(ctx context.Context) (stop func(), err error) {
 		}
 	})
 	a.Metrics.QueueDepths("queue", a.depths)
+	a.Metrics.Limits(a.limits)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() { _ = server.Close() }, nil
+}
+
+// limits are those that networks told of.
+func (a *App) limits(ctx context.Context) ([]telemetry.Limit, error) {
+	states, err := a.Limiter.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []telemetry.Limit
+	for _, s := range states {
+		if s.Known {
+			out = append(out, telemetry.Limit{Source: s.Key.Source, Account: s.Key.Account, Host: s.Key.Host, Left: s.Left})
+		}
+	}
+	return out, nil
 }
 
 func (a *App) depths(ctx context.Context) (map[string]int, error) {

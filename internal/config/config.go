@@ -126,6 +126,7 @@ type Crawl struct {
 	RecheckEvery time.Duration // 0: never
 	RecheckAge   time.Duration
 	Backoff      time.Duration // the first pause after a failure
+	Lease        time.Duration // how long a dead process keeps a query
 }
 
 // Sources holds the account of each network.
@@ -208,7 +209,7 @@ func Default() Config {
 		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second},
 		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000},
 		Images:  Images{Timeout: 20 * time.Second},
-		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second},
+		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
 		Drain:   150 * time.Second,

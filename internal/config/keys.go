@@ -20,6 +20,7 @@ type key struct {
 	set     func(text string) error
 	get     func() any // for printing: secrets are redacted
 	list    listKind
+	url     bool // an address
 }
 
 // listKind says what a key takes in the file beside a plain value.
@@ -120,7 +121,7 @@ func text(name string, p *string, meaning string) key {
 
 func url(name string, p *string, shown, meaning string) key {
 	k := text(name, p, meaning)
-	k.shown = shown
+	k.shown, k.url = shown, true
 	k.get = func() any { return Redact(*p) }
 	return k
 }

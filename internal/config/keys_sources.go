@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -16,12 +15,13 @@ import (
 func (c *Config) sourceKeys() []key {
 	s := &c.Sources
 	return []key{
-		texts("images.allow", &c.Images.Allow, "Networks, such as 10.0.0.0/8, that images may be fetched from although they are not public. In the variable: separated by commas."),
+		texts("images.allow", &c.Images.Allow, "Networks, such as 10.0.0.0/8, that images may be fetched from, and feeds and instances may lie in, although they are not public. In the variable: separated by commas."),
 		span("images.timeout", &c.Images.Timeout, time.Second, "How long fetching one image may take."),
 		text("crawl.agent", &c.Crawl.Agent, "What Weft calls itself towards networks. Put an address at which you can be reached into it: some refuse who doesn't."),
 		span("crawl.recheck_every", &c.Crawl.RecheckEvery, 0, "How often collected posts are looked at again on networks that don't tell of deletions; 0 is never."),
 		span("crawl.recheck_age", &c.Crawl.RecheckAge, 0, "Up to which age they are."),
 		span("crawl.backoff", &c.Crawl.Backoff, time.Millisecond, "The first pause after a failed read; each further one doubles it, up to 15m."),
+		span("crawl.lease", &c.Crawl.Lease, 100*time.Millisecond, "How long a query waits for a process that died while it read it."),
 		url("sources.bluesky.url", &s.Bluesky.URL, "https://bsky.social", "Server of the Bluesky account, for `mode: search`."),
 		url("sources.bluesky.public", &s.Bluesky.Public, "https://public.api.bsky.app", "Server that is asked about known posts without an account."),
 		url("sources.bluesky.cdn", &s.Bluesky.CDN, "https://cdn.bsky.app", "Server of the images."),
@@ -158,15 +158,14 @@ func (l *loader) checkSources() {
 			l.refuse("queries", "query %q: every %s is too short; at least 1s", q.Name, short(time.Duration(q.Every)))
 		}
 	}
+	l.checkServers()
 	for _, n := range c.Images.Allow {
 		if _, err := netip.ParsePrefix(n); err != nil {
 			l.refuse("images.allow", "%q is not a network such as 10.0.0.0/8", n)
 		}
 	}
 	if c.Push.Listen != "" {
-		if _, _, err := net.SplitHostPort(c.Push.Listen); err != nil {
-			l.refuse("push.listen", "%q is not an address of the form host:port", c.Push.Listen)
-		}
+		l.address("push.listen", c.Push.Listen)
 		if len(c.Push.Tokens) == 0 {
 			l.refuse("push.tokens", "push.listen is set, and nobody may push: name a token")
 		}
@@ -174,6 +173,20 @@ func (l *loader) checkSources() {
 	for i, t := range c.Push.Tokens {
 		if !tokenPattern.MatchString(t) {
 			l.refuse("push.tokens", "token %d is not of the form name:hash, the SHA-256 in 64 hex digits", i+1)
+		}
+		name, _, _ := strings.Cut(t, ":")
+		if slices.ContainsFunc(c.Push.Tokens[:i], func(o string) bool { return strings.HasPrefix(o, name+":") }) {
+			l.refuse("push.tokens", "token %d: there are two of its name", i+1)
+		}
+	}
+}
+
+// checkServers wants the addresses of servers to be complete.
+func (l *loader) checkServers() {
+	for _, k := range l.keys {
+		text, ok := k.get().(string)
+		if ok && text != "" && strings.HasPrefix(k.name, "sources.") && k.url {
+			l.scheme(k.name, text, "", "https", "http")
 		}
 	}
 }

@@ -72,6 +72,7 @@ type Result struct {
 	Answers        int                   `json:"simulated_answers"`
 	Parts          int                   `json:"parts"`
 	Truth          sim.Report            `json:"truth"`
+	Collected      Collected             `json:"collected"`          // from made-up networks, after all the rest was counted
 	Problems       []string              `json:"problems,omitempty"` // failures that were not deliberate
 }
 
@@ -112,8 +113,16 @@ func Run(ctx context.Context, a *app.App, opt Options) (Result, error) {
 	r.Seconds = took.Seconds()
 	r.PostsPerSecond = float64(r.Admitted) / r.Seconds
 	r.Answers = w.answers
+	if err != nil {
+		return r, err
+	}
+	fmt.Fprintln(opt.Stderr, "two made-up networks go online …")
+	r.Collected, err = collect(ctx, a, opt.Seed, networkPosts)
 	return r, err
 }
+
+// networkPosts is how many posts are written on each made-up network.
+const networkPosts = 60
 
 func makePosts(opt Options) ([]sim.Post, error) {
 	if opt.Photos != "" {
@@ -334,6 +343,9 @@ func (r Result) WriteText(w io.Writer) error {
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "  PROBLEM: %s\n", p)
 	}
+	c := r.Collected
+	fmt.Fprintf(w, "\nThen two made-up networks (Mastodon, Bluesky) went online: %d posts were collected from them in %.0f s over HTTP and\nWebSocket. %d of them were edited meanwhile, %d more were deleted: here as there.\n",
+		c.Posts, c.Seconds, c.Edited, c.Deleted)
 	fmt.Fprintf(w, "\nAttributes found, against the truth of the made-up posts:\n")
 	return r.Truth.WriteText(w)
 }

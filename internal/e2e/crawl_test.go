@@ -21,7 +21,7 @@ type crawled struct {
 	source string
 	world  network.Options
 	serve  func(w *network.World) http.Handler
-	id     func(n int) string // native id of post n
+	id     func(w *network.World, n int) string // native id of post n
 	// config says how the connector finds the server.
 	config func(base string) []config.Override
 	params func(base string) map[string]string
@@ -53,6 +53,83 @@ func TestCrawlSurvivesKills(t *testing.T) { //nolint:tparallel // the networks g
 	}
 }
 
+// networks lists the made-up networks, each with its own way to be asked.
+func networks() []crawled {
+	world := func(more network.Options) network.Options {
+		more.Seed, more.Posts, more.Tag, more.Images = 11, 10_000, "ootd", 30
+		more.Start = time.Now().Add(-4 * time.Hour).UTC().Truncate(time.Second)
+		more.Edits, more.Removals = 0.05, 0.05
+		return more
+	}
+	plain := func(f func(int) string) func(*network.World, int) string {
+		return func(_ *network.World, n int) string { return f(n) }
+	}
+	set := func(pairs ...string) func(string) []config.Override {
+		return func(base string) []config.Override {
+			var out []config.Override
+			for i := 0; i < len(pairs); i += 2 {
+				out = append(out, config.Override{Key: pairs[i], Value: strings.ReplaceAll(pairs[i+1], "BASE", base)})
+			}
+			return out
+		}
+	}
+	ask := func(pairs ...string) func(string) map[string]string {
+		return func(base string) map[string]string {
+			out := map[string]string{}
+			for i := 0; i < len(pairs); i += 2 {
+				out[pairs[i]] = strings.ReplaceAll(strings.ReplaceAll(pairs[i+1], "WS", strings.Replace(base, "http", "ws", 1)), "BASE", base)
+			}
+			return out
+		}
+	}
+	return []crawled{
+		{
+			source: "bluesky", world: world(network.Options{Closures: 3, Suspends: 2}), id: (*network.World).BlueskyID,
+			serve: func(w *network.World) http.Handler {
+				return w.Bluesky(network.BlueskyOptions{Advance: 50, Drops: 0.0005, SlowOnce: 700})
+			},
+			config: set("sources.bluesky.public", "BASE"),
+			params: ask("host", "WS", "tags", "ootd", "backfill", "24h", "batch", "100", "flush", "50ms"),
+		},
+		{
+			source: "mastodon", world: world(network.Options{Closures: 3}), id: plain(network.MastodonID),
+			serve:  func(w *network.World) http.Handler { return w.Mastodon(network.MastodonOptions{Churn: 40}) },
+			config: set("sources.mastodon.url", "BASE"),
+			params: ask("instance", "fashion.example", "tag", "ootd", "overlap", "5m", "backfill", "20000"),
+		},
+		{
+			source: "weibo", world: world(network.Options{}), id: plain(network.WeiboID),
+			serve: func(w *network.World) http.Handler {
+				return w.Weibo(network.WeiboOptions{Token: "secret", Step: 30})
+			},
+			config: set("sources.weibo.url", "BASE/2", "sources.weibo.token", "secret", "sources.weibo.calls_per_day", "100000"),
+			params: ask("list", "topics", "q", "ootd", "backfill", "1000000"),
+		},
+		{
+			source: "reddit", world: world(network.Options{}), id: plain(network.RedditID),
+			serve: func(w *network.World) http.Handler {
+				return w.Reddit(network.RedditOptions{ID: "app", Secret: "secret", Advance: 30})
+			},
+			config: set("sources.reddit.url", "BASE", "sources.reddit.client_id", "app", "sources.reddit.client_secret", "secret"),
+			params: ask("subreddit", "streetwear", "overlap", "5m"),
+		},
+		{
+			source: "instagram", world: world(network.Options{}), id: plain(network.InstagramID), noDeletes: true, noEdits: true,
+			serve: func(w *network.World) http.Handler {
+				return w.Instagram(network.InstagramOptions{Token: "secret", Secret: "app", Advance: 20})
+			},
+			config: set("sources.instagram.url", "BASE", "sources.instagram.token", "secret", "sources.instagram.app_secret", "app", "sources.instagram.user_id", "1"),
+			params: ask("hashtag", "ootd", "overlap", "5m"),
+		},
+		{
+			source: "feed", world: world(network.Options{}), id: plain(network.FeedID), noEdits: true,
+			serve:  func(w *network.World) http.Handler { return w.Feed(network.FeedOptions{Churn: 250, Page: 200}) },
+			config: set(),
+			params: ask("url", "BASE/atom", "backfill", "100"),
+		},
+	}
+}
+
 // queries is the configuration of one query of the network, read again and again.
 func (r *rig) queries(c crawled, base string) []config.Override {
 	q, err := json.Marshal([]config.Query{{
@@ -64,6 +141,7 @@ func (r *rig) queries(c crawled, base string) []config.Override {
 	return []config.Override{
 		{Key: "queries", Value: string(q)},
 		{Key: "crawl.backoff", Value: "10ms"},
+		{Key: "crawl.lease", Value: "600ms"},
 		{Key: "crawl.recheck_every", Value: "1s"},
 		{Key: "crawl.recheck_age", Value: "87600h"},
 		{Key: "queue.max_depth", Value: "0"},
@@ -90,7 +168,9 @@ func (r *rig) killTenTimes(w *network.World) {
 			case <-ended:
 				alive = false
 			case <-deadline:
-				r.t.Fatalf("crawler %d (%q) brought nothing in a minute; the world has come to its end: %v", i, c.Crash, w.Finished())
+				cur, err := r.app.Documents.Cursor(r.ctx, "all")
+				cur.State = nil
+				r.t.Fatalf("crawler %d (%q) brought nothing in a minute; the query is at %+v, %v", i, c.Crash, cur, err)
 			case <-time.After(10 * time.Millisecond):
 				if c.Crash == "" && (r.posts0() > before+200 || w.Finished()) {
 					_ = cmd.Process.Kill()
@@ -111,10 +191,13 @@ func (r *rig) posts0() int64 {
 // collected: the world has come to its end, and after that the query was read
 // to its end, and the known posts were looked at again.
 func (r *rig) collected(w *network.World, c crawled) (bool, string) {
-	if !w.Finished() {
-		w.Advance(500) // whatever the crawler doesn't ask for by itself
+	if w.Advance(20) > 0 { // beside what goes on with each request
 		return false, "the world goes on"
 	}
+	if cur, err := r.app.Documents.Cursor(r.ctx, "all"); err != nil || cur.Errors > 0 {
+		return false, fmt.Sprintf("the query is at %+v, %v", cur, err)
+	}
+	defer pause(r.ctx, time.Second) // comparing takes the crawler's time
 	diff := r.compare(w, c)
 	return diff == "", diff
 }
@@ -139,7 +222,7 @@ func (r *rig) compare(w *network.World, c crawled) string {
 	var diffs []string
 	alive := 0
 	for _, truth := range w.Truths() {
-		id := models.PostID(c.source, c.id(truth.N))
+		id := models.PostID(c.source, c.id(w, truth.N))
 		p, ok := have[id]
 		delete(have, id)
 		edited := strings.Contains(p.Text, "(edited)")

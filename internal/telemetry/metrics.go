@@ -23,6 +23,10 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	cost     *prometheus.CounterVec
 	depth    *depthCollector
+
+	posts, deletions *prometheus.CounterVec
+	failures         *prometheus.CounterVec
+	limits           *limitCollector
 }
 
 // NewMetrics returns metrics with a registry of their own, which also tells of
@@ -46,7 +50,8 @@ func NewMetrics() *Metrics {
 			count: map[string]DepthFunc{},
 		},
 	}
-	m.registry.MustRegister(m.total, m.seconds, m.cost, m.depth, // names are constant: it can't fail
+	m.crawl()
+	m.registry.MustRegister(m.total, m.seconds, m.cost, m.depth, m.posts, m.deletions, m.failures, m.limits, // names are constant: it can't fail
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

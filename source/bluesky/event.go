@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,19 +138,35 @@ func (c *Connector) takeCommit(b *source.Batch, e event, keep func(object) bool,
 	}
 	p := finish(c.build(item{did: e.did, rkey: rkey, record: record, raw: e.raw, at: e.at, edited: op == "update"}))
 	if last(p) {
-		add(b, p)
+		b.Posts = append(b.Posts, p)
 	}
 	return nil
 }
 
-// add puts p in b; a newer reading takes the place of an older one.
-func add(b *source.Batch, p models.Post) {
-	i := slices.IndexFunc(b.Posts, func(q models.Post) bool { return q.ID == p.ID })
-	if i < 0 {
-		b.Posts = append(b.Posts, p)
-		return
+// fold leaves the newest reading of each post in b, and none of what b itself
+// tells to be deleted, whatever came first: a deletion is for ever.
+func fold(b *source.Batch) {
+	gone := map[string]bool{}
+	for _, d := range b.Deletions {
+		if d.Act == models.Delete && d.NativeID != "" {
+			gone[d.NativeID] = true
+		}
 	}
-	b.Posts[i] = p
+	at := make(map[string]int, len(b.Posts))
+	kept := b.Posts[:0]
+	for _, p := range b.Posts {
+		i, known := at[p.NativeID]
+		switch {
+		case gone[p.NativeID]:
+		case known:
+			kept[i] = p
+		default:
+			at[p.NativeID] = len(kept)
+			kept = append(kept, p)
+		}
+	}
+	clear(b.Posts[len(kept):])
+	b.Posts = kept
 }
 
 // takeAccount tells what happened to all posts of an author.

@@ -21,6 +21,12 @@ import (
 // without posts, such as a profile. Where the recorder left the host's secrets
 // in, they are none of what is read.
 func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
+	b, err := c.parse(rec)
+	fold(&b)
+	return b, err
+}
+
+func (c *Connector) parse(rec source.Exchange) (source.Batch, error) {
 	var b source.Batch
 	body := bytes.TrimSpace(bytes.TrimPrefix(rec.Body, []byte("\uFEFF")))
 	if web.IsHTML(rec.Header, body) {
@@ -43,13 +49,15 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 	if body[0] == '[' {
 		return c.parseList(body)
 	}
-	return b, c.parseLines(&b, body)
+	err := c.parseLines(&b, body)
+	return b, err
 }
 
 func isEvent(o object) bool {
 	kind := o.text("$type")
-	_, v1 := o["time_us"]
-	return v1 || kind == "message" || kind == "error" || strings.HasPrefix(kind, v2Prefix)
+	_, timed := o["time_us"]
+	_, v1 := o["kind"]
+	return timed || v1 || kind == "message" || kind == "error" || strings.HasPrefix(kind, v2Prefix)
 }
 
 // all takes every post: a recording has no query.
@@ -128,8 +136,20 @@ func (c *Connector) parseObject(rec source.Exchange, o object) (source.Batch, er
 	if has("feed") {
 		c.feed(&b, o["feed"])
 	}
-	if has("thread") {
+	if list := o.list("thread", maxItems); list != nil && has("thread") { // the newer form, flat
+		for i, raw := range list {
+			c.threadItem(&b, fmt.Sprintf("thread[%d]", i), raw)
+		}
+	} else if has("thread") {
 		c.thread(&b, "thread", o["thread"], maxDepth)
+	}
+	if has("notifications") {
+		c.notifications(&b, o["notifications"])
+	}
+	if has("bookmarks") {
+		for i, raw := range c.items(&b, "bookmarks", o["bookmarks"]) {
+			c.shown(&b, fmt.Sprintf("bookmarks[%d].item", i), asObject(raw)["item"])
+		}
 	}
 	if has("post") {
 		c.view(&b, "post", o["post"])
@@ -205,6 +225,52 @@ func (c *Connector) thread(b *source.Batch, place string, raw json.RawMessage, d
 	}
 }
 
+// notifications reads the posts among what somebody is told of: replies,
+// mentions and quotes. They have the form of a view without counts.
+func (c *Connector) notifications(b *source.Batch, raw json.RawMessage) {
+	for i, raw := range c.items(b, "notifications", raw) {
+		place := fmt.Sprintf("notifications[%d]", i)
+		o := asObject(raw)
+		if _, _, post := splitURI(o.text("uri")); post || !strings.HasPrefix(o.text("uri"), "at://") {
+			c.view(b, place, raw)
+		}
+	}
+}
+
+// threadItem reads an entry of a flat thread.
+func (c *Connector) threadItem(b *source.Batch, place string, raw json.RawMessage) {
+	o := asObject(raw)
+	value := o.object("value")
+	switch {
+	case strings.HasSuffix(value.text("$type"), "#threadItemNotFound"):
+		if _, _, ok := splitURI(o.text("uri")); ok {
+			b.Deletions = append(b.Deletions, c.gone(o.text("uri")))
+		}
+	case strings.HasSuffix(value.text("$type"), "#threadItemBlocked"):
+		b.Skip("blocked")
+	case strings.HasSuffix(value.text("$type"), "#threadItemNoUnauthenticated"):
+		b.Skip("only for people who are logged in")
+	default:
+		c.view(b, place+".value.post", value["post"])
+	}
+}
+
+// shown reads a view that may stand for a post that is gone or blocked.
+func (c *Connector) shown(b *source.Batch, place string, raw json.RawMessage) {
+	o := asObject(raw)
+	gone, _ := o.flag("notFound")
+	blocked, _ := o.flag("blocked")
+	_, _, ok := splitURI(o.text("uri"))
+	switch {
+	case gone && ok:
+		b.Deletions = append(b.Deletions, c.gone(o.text("uri")))
+	case gone, blocked:
+		b.Skip("not shown")
+	default:
+		c.view(b, place, raw)
+	}
+}
+
 func (c *Connector) gone(uri string) models.Deletion {
 	return models.Deletion{Source: Name, NativeID: uri, Act: models.Delete, By: "author", Reason: "not found", At: c.now().UTC()}
 }
@@ -236,7 +302,7 @@ func (c *Connector) view(b *source.Batch, place string, raw json.RawMessage) {
 			return
 		}
 	}
-	add(b, finish(c.build(item{did: did, rkey: rkey, record: record, raw: raw, at: v.time("indexedAt"), view: v, author: author})))
+	b.Posts = append(b.Posts, finish(c.build(item{did: did, rkey: rkey, record: record, raw: raw, at: v.time("indexedAt"), view: v, author: author})))
 }
 
 // record reads a post's record as its server keeps it: without author and counts.
@@ -255,7 +321,7 @@ func (c *Connector) record(b *source.Batch, place string, raw json.RawMessage) {
 		problem(b, place, "value: an object of at most 1 MiB is wanted")
 		return
 	}
-	add(b, finish(c.build(item{did: did, rkey: rkey, record: record, raw: raw})))
+	b.Posts = append(b.Posts, finish(c.build(item{did: did, rkey: rkey, record: record, raw: raw})))
 }
 
 var inMessage = regexp.MustCompile(`at://did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,200}/app\.bsky\.feed\.post/[A-Za-z0-9._:~-]{1,512}`)

@@ -157,6 +157,60 @@ func TestDeleteUpdateSync(t *testing.T) {
 	}
 }
 
+// TestDeletedInTheSameRecording: neither before nor behind its deletion is a post one.
+func TestDeletedInTheSameRecording(t *testing.T) {
+	one, gone := commit("create", "a", `{"text":"one","createdAt":"2026-07-04T14:00:00Z"}`), commit("delete", "a", "")
+	other := commit("create", "b", `{"text":"two","createdAt":"2026-07-04T14:00:00Z"}`)
+	for _, lines := range [][]string{{one, other, gone}, {gone, one, other}} {
+		if b := parse(t, strings.Join(lines, "\n")); len(b.Posts) != 1 || b.Posts[0].Text != "two" || len(b.Deletions) != 1 {
+			t.Errorf("%+v, %+v", b.Posts, b.Deletions)
+		}
+	}
+}
+
+// TestBrokenEventIsNamed: one event alone that lacks what tells its time isn't
+// taken for an answer without posts.
+func TestBrokenEventIsNamed(t *testing.T) {
+	body := strings.Replace(commit("create", "a", `{"text":"one"}`), `"time_us"`, `"time"`, 1)
+	if b, err := connector().Parse(source.Exchange{Status: 200, Body: []byte(body)}); err == nil && len(b.Problems) == 0 {
+		t.Errorf("nothing came of %s", body)
+	}
+}
+
+// TestOtherAnswersWithPosts: bodies are constructed from the documented shapes.
+func TestOtherAnswersWithPosts(t *testing.T) {
+	view := func(rkey string) string {
+		return `{"uri":"at://` + did + `/app.bsky.feed.post/` + rkey + `","author":{"did":"` + did + `","handle":"handle.invalid"},"indexedAt":"2026-07-04T14:00:00Z","likeCount":0,"record":{"text":"` + rkey + `"}}`
+	}
+	lost := `"at://` + did + `/app.bsky.feed.post/lost"`
+	for name, tt := range map[string]struct {
+		body                      string
+		posts, deletions, skipped int
+	}{
+		"notifications": {`{"notifications":[{"uri":"at://` + did + `/app.bsky.feed.like/z","reason":"like"},` + view("a") + `]}`, 1, 0, 0},
+		"flat thread": {`{"hasOtherReplies":false,"thread":[{"uri":"x","depth":0,"value":{"$type":"app.bsky.unspecced.defs#threadItemPost","post":` + view("a") + `}},
+			{"uri":` + lost + `,"value":{"$type":"app.bsky.unspecced.defs#threadItemNotFound"}},{"uri":` + lost + `,"value":{"$type":"app.bsky.unspecced.defs#threadItemBlocked"}}]}`, 1, 1, 1},
+		"bookmarks":    {`{"bookmarks":[{"item":` + view("a") + `},{"item":{"uri":` + lost + `,"notFound":true}},{"item":{"uri":` + lost + `,"blocked":true}}]}`, 1, 1, 1},
+		"timeline":     {`{"feed":[{"post":` + view("a") + `,"reason":{"$type":"app.bsky.feed.defs#reasonRepost"},"reply":{"parent":` + view("p") + `}},{"post":` + view("b") + `,"reason":{"$type":"app.bsky.feed.defs#reasonPin"}},{"post":` + view("b") + `}]}`, 2, 0, 0},
+		"nothing new":  {`{"notifications":[]}`, 0, 0, 0},
+		"empty search": {`{"posts":[],"hitsTotal":0}`, 0, 0, 0},
+	} {
+		b := parse(t, tt.body)
+		skipped := 0
+		for _, n := range b.Skipped {
+			skipped += n
+		}
+		if len(b.Posts) != tt.posts || len(b.Deletions) != tt.deletions || skipped != tt.skipped || len(b.Problems) > 0 {
+			t.Errorf("%s: %d posts, %d deletions, skipped %v, problems %v", name, len(b.Posts), len(b.Deletions), b.Skipped, b.Problems)
+		}
+		for _, p := range b.Posts {
+			if p.Author.Handle != "" || p.Counts.Likes == nil || p.Counts.Shares != nil {
+				t.Errorf("%s: %+v %+v", name, p.Author, p.Counts)
+			}
+		}
+	}
+}
+
 // TestCreatedAtIsBounded: clients write any date; the network's moment bounds it.
 func TestCreatedAtIsBounded(t *testing.T) {
 	seen := time.UnixMicro(1783175888085434).UTC()
@@ -196,7 +250,7 @@ func TestImages(t *testing.T) {
 func TestLabels(t *testing.T) {
 	for labels, want := range map[string][]models.Flag{
 		`[{"val":"porn"},{"val":"nudity"}]`: {models.Adult}, `[{"val":"!no-unauthenticated"},{"val":"graphic-media"}]`: {models.Adult, models.NoPublic},
-		`[{"val":"sexual"},{"val":"sexual","neg":true}]`: nil, `[{"val":"sexual","exp":"2020-01-01T00:00:00Z"}]`: nil, `[{"val":"spoiler"}]`: nil, `"x"`: nil,
+		`[{"val":"sexual"},{"val":"sexual","neg":true}]`: nil, `[{"val":"sexual","exp":"2020-01-01T00:00:00Z"}]`: nil, `[{"val":"spoiler"}]`: nil, `[{"src":"a","val":"porn"},{"src":"b","val":"porn","neg":true}]`: {models.Adult}, `"x"`: nil,
 	} {
 		record := `{"text":"x","createdAt":"2026-07-04T14:00:00Z"`
 		bodies := []string{`{"posts":[{"uri":"at://` + did + `/app.bsky.feed.post/a","indexedAt":"2026-07-04T14:00:00Z","labels":` + labels + `,"record":` + record + `}}]}`,

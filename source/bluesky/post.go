@@ -50,6 +50,9 @@ func (c *Connector) build(it item) models.Post {
 	p.Flags = flags(it, now)
 	if it.view != nil {
 		p.Author.Handle, p.Author.Name = it.author.text("handle"), it.author.text("displayName")
+		if p.Author.Handle == "handle.invalid" { // the network's word for none
+			p.Author.Handle = ""
+		}
 		p.Counts = models.Counts{Likes: it.view.count("likeCount"), Comments: it.view.count("replyCount"), Shares: it.view.count("repostCount")}
 	}
 	return p
@@ -231,21 +234,26 @@ func flags(it item, now time.Time) []models.Flag {
 	return slices.Compact(out)
 }
 
-// labels returns the values that hold: neither taken back nor expired.
+// labels returns the values that hold: not expired, nor taken back by whoever
+// gave them.
 func labels(list []json.RawMessage, now time.Time) []string {
-	var vals, gone []string
+	holds := map[[2]string]bool{}
 	for _, raw := range list {
 		o := asObject(raw)
 		if exp := o.time("exp"); !exp.IsZero() && exp.Before(now) {
 			continue
 		}
-		if neg, _ := o.flag("neg"); neg {
-			gone = append(gone, o.text("val"))
-			continue
-		}
-		vals = append(vals, o.text("val"))
+		neg, _ := o.flag("neg")
+		holds[[2]string{o.text("src"), o.text("val")}] = !neg
 	}
-	return slices.DeleteFunc(vals, func(v string) bool { return slices.Contains(gone, v) })
+	var vals []string
+	for label, holds := range holds {
+		if holds {
+			vals = append(vals, label[1])
+		}
+	}
+	slices.Sort(vals)
+	return slices.Compact(vals)
 }
 
 // finish searches the text for what the network didn't tell.

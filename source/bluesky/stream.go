@@ -146,6 +146,7 @@ func (r *reader) flush() {
 		r.batch.At = time.UnixMicro(at.Us).UTC()
 	}
 	b := r.batch
+	fold(&b)
 	r.batch, r.events = source.Batch{}, 0
 	r.stopped = !r.yield(b, nil)
 }

@@ -45,6 +45,13 @@ type Intake interface {
 	Known(ctx context.Context, name string, since time.Time, after string, limit int) ([]models.Post, error)
 }
 
+// Recorder counts what goes on.
+type Recorder interface {
+	Collected(query string, posts, deletions int)
+	// Failed counts a pass that broke off. Kind is throttled, stopped, or a fault's class.
+	Failed(query, kind string)
+}
+
 // Options change how the crawler works. The zero value is fine.
 type Options struct {
 	Holder   string        // this process, in leases
@@ -56,6 +63,7 @@ type Options struct {
 	Age      time.Duration // up to which age; 48 h when 0
 	Now      func() time.Time
 	Crash    func(name string) // named crash points; nil in production
+	Recorder Recorder          // may be nil
 	Log      *slog.Logger
 }
 
@@ -130,6 +138,8 @@ func (c *Crawler) reads(name string) bool {
 type task interface {
 	name() string
 	every() time.Duration
+	// of is the source, and a hash of what the query asks of it.
+	of() (source, hash string)
 	// pass goes on from t.cur, and returns nil when it came to its end.
 	pass(ctx context.Context, t *turn) error
 }
@@ -139,10 +149,11 @@ const patience = 5
 
 // watch does a task whenever it is due and no other process is at it.
 func (c *Crawler) watch(ctx context.Context, k task) error {
+	w := &watching{since: c.opt.Now(), first: true}
 	for failed := 0; ctx.Err() == nil; {
-		done, err := c.turn(ctx, k)
+		done, err := c.turn(ctx, k, w)
 		if err != nil && ctx.Err() == nil {
-			c.opt.Log.Warn("crawl", "query", k.name(), "error", err)
+			c.opt.Log.Warn("crawl", "query", k.name(), "error", clip(err.Error()))
 			failed++
 		} else if err == nil {
 			failed = 0
@@ -170,9 +181,11 @@ func (c *Crawler) rest(ctx context.Context, k task) {
 	if cur, err := c.cursors.Cursor(ctx, k.name()); err == nil {
 		wait = min(max(cur.Next.Sub(c.opt.Now()), c.opt.Backoff), time.Minute)
 	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-time.After(wait):
+	case <-timer.C:
 	}
 }
 
@@ -180,7 +193,7 @@ func (c *Crawler) rest(ctx context.Context, k task) {
 var errLost = errors.New("another process reads this query")
 
 // turn takes the lease, and does the task if it is due. Done means that it came to its end.
-func (c *Crawler) turn(ctx context.Context, k task) (done bool, err error) {
+func (c *Crawler) turn(ctx context.Context, k task, w *watching) (done bool, err error) {
 	lease := "crawl/" + k.name()
 	mine, err := c.cursors.Lease(ctx, lease, c.opt.Holder, c.opt.Lease, c.opt.Now())
 	if err != nil || !mine {
@@ -199,12 +212,20 @@ func (c *Crawler) turn(ctx context.Context, k task) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if cur.Next.After(c.opt.Now()) {
-		return false, nil
+	due, done := c.due(&cur, k, w)
+	if !due {
+		return done, nil
 	}
+	src, hash := k.of()
+	if cur.Source != "" && cur.Source != src {
+		cur.State = nil // another connector's: it would make nothing of it, or the wrong thing
+	}
+	cur.Source, cur.Of = src, hash
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go c.renew(ctx, lease, cancel)
+	renewed := make(chan struct{})
+	go func() { defer close(renewed); c.renew(ctx, lease, cancel) }()
+	// A renewal that is under way must not come after the release.
+	defer func() { cancel(nil); <-renewed }()
 	t := &turn{c: c, cur: cur}
 	err = k.pass(ctx, t)
 	if cause := context.Cause(ctx); cause != nil {
@@ -235,16 +256,19 @@ type turn struct {
 	cur models.Cursor
 }
 
-// save writes the cursor.
+// save writes the cursor. Its number counts only once it is written: after a
+// store that was away for a moment the next save must fit.
 func (t *turn) save(ctx context.Context) error {
-	t.cur.Seq++
-	err := t.c.cursors.PutCursor(ctx, t.cur)
+	next := t.cur
+	next.Seq++
+	err := t.c.cursors.PutCursor(ctx, next)
 	if errors.Is(err, models.ErrConflict) {
 		return errLost
 	}
 	if err != nil {
 		return fmt.Errorf("crawl %s: save cursor: %w", t.cur.Query, err)
 	}
+	t.cur.Seq = next.Seq
 	return nil
 }
 
@@ -255,17 +279,22 @@ func (t *turn) end(ctx context.Context, err error, every time.Duration) error {
 		return nil
 	}
 	if err == nil {
-		t.cur.Success, t.cur.Errors, t.cur.Error, t.cur.Paused = now, 0, "", ""
+		t.cur.Success, t.cur.Errors, t.cur.Error, t.cur.Paused, t.cur.Held = now, 0, "", "", time.Time{}
 		t.cur.Next = now.Add(every)
 		return t.save(ctx)
 	}
 	pause := t.pause(every, err)
 	t.cur.Failed, t.cur.Next = now, now.Add(pause)
+	kind := string(models.ClassOf(err))
 	if tr, ok := source.AsTrouble(err); ok {
+		kind = string(tr.Kind)
 		t.trouble(tr, now)
 	} else {
 		t.cur.Errors++
-		t.cur.Error = err.Error()
+		t.cur.Error = clip(err.Error())
+	}
+	if r := t.c.opt.Recorder; r != nil {
+		r.Failed(t.cur.Query, kind)
 	}
 	return errors.Join(fmt.Errorf("%w (again at %s)", err, t.cur.Next.Format(time.RFC3339)), t.save(ctx))
 }
@@ -275,10 +304,17 @@ func (t *turn) end(ctx context.Context, err error, every time.Duration) error {
 func (t *turn) trouble(tr *source.Trouble, now time.Time) {
 	if tr.Kind == source.Throttled {
 		t.cur.Failed = time.Time{}
-		t.cur.Paused, t.cur.Next = tr.Error(), tr.Until.UTC()
+		t.cur.Next = tr.Until.UTC()
+		if soonest := now.Add(t.c.opt.Backoff); t.cur.Next.Before(soonest) {
+			t.cur.Next = soonest // their clock is behind ours, or they said nothing
+		}
+		if last := now.Add(farthest); t.cur.Next.After(last) {
+			t.cur.Next = last
+		}
+		t.cur.Paused, t.cur.Held = clip(tr.Error()), t.cur.Next
 		return
 	}
-	t.cur.Error, t.cur.Paused, t.cur.Next = tr.Error(), "stopped: "+tr.Do, now.Add(time.Hour)
+	t.cur.Error, t.cur.Paused, t.cur.Next, t.cur.Held = clip(tr.Error()), clip("stopped: "+tr.Do), now.Add(time.Hour), time.Time{}
 }
 
 // pause grows with each failure in a row. What can't be helped by trying again

@@ -1,6 +1,7 @@
 package crawl_test
 
 import (
+	stdcmp "cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -107,7 +108,7 @@ func open(t *testing.T) *sqlite.Documents {
 }
 
 func crawler(d *sqlite.Documents, n *numbers, b *basket, opt crawl.Options) *crawl.Crawler {
-	opt.Backoff, opt.Holder = time.Millisecond, "test"
+	opt.Backoff, opt.Holder = time.Millisecond, stdcmp.Or(opt.Holder, "test")
 	job := crawl.Job{Query: source.Query{Name: "q", Source: "net", Every: time.Hour}}
 	return crawl.New([]crawl.Job{job}, map[string]source.Connector{"net": n}, d, b, opt)
 }
@@ -214,7 +215,7 @@ func TestOneProcessReadsAQuery(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 3 {
 		all.Go(func() {
-			opt := crawl.Options{Once: true, Lease: 150 * time.Millisecond}
+			opt := crawl.Options{Once: true, Lease: 150 * time.Millisecond, Holder: fmt.Sprint("process ", i)}
 			if i > 0 {
 				opt.Once = false
 			}

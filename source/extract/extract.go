@@ -7,6 +7,7 @@ package extract
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,8 +32,7 @@ const (
 func Fill(p *models.Post) {
 	s := cut(strings.ToValidUTF8(p.Text, "\uFFFD"), readable)
 	p.Hashtags = tags(p.Hashtags, hashtags(p.Source, s))
-	found := links(s)
-	p.Links = join(p.Links, found, address)
+	p.Links = join(p.Links, links(s, p.Links), address)
 	p.Mentions = mentions(p.Mentions, s)
 	p.Language = spoken(p.Language, s)
 }
@@ -95,11 +95,17 @@ func spoken(told, s string) string {
 // anyURL ends at white space, quotes and brackets, and at Chinese punctuation.
 var anyURL = regexp.MustCompile("(?i)https?://[^\\s<>\"`{}|^\\\\\u00a0\u3000-\u3003\u3008-\u3011\u3014-\u301f\u2018-\u201f\u2026\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff5e]+")
 
-// links returns the addresses in s, as written.
-func links(s string) []string {
+// links returns the addresses in s, as written. One that s cuts short with dots
+// is left out where the network told the whole of it.
+func links(s string, told []string) []string {
 	var found []string
-	for _, l := range anyURL.FindAllString(s, 10*mostFound) {
-		found = append(found, trimmed(l))
+	for _, at := range anyURL.FindAllStringIndex(s, 10*mostFound) {
+		l := trimmed(s[at[0]:at[1]])
+		dots := strings.HasPrefix(s[at[0]+len(l):], "...") || strings.HasPrefix(s[at[0]+len(l):], "…")
+		if dots && slices.ContainsFunc(told, func(whole string) bool { return strings.HasPrefix(whole, l) }) {
+			continue
+		}
+		found = append(found, l)
 	}
 	return found
 }

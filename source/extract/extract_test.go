@@ -26,11 +26,16 @@ func TestHTML(t *testing.T) {
 		"<ul><li>red</li><li>blue</li></ul>after":             "• red\n• blue\n\nafter",
 		"<p>x</p><script>alert(1)</script><style>p{}</style>": "x",
 		"cute <img alt=[doge] src=x>!":                        "cute [doge]!",
-		"<b>un</b>broken w<i>or</i>d":                         "unbroken word",
-		"a <!-- no --> b":                                     "a b",
-		"1 < 2 and 3 > 2":                                     "1 < 2 and 3 > 2",
-		"cut <a href=\"https://x":                             "cut",
-		"\x00\x07a\xffb":                                      "a\uFFFDb",
+		"hi <img alt=:cat: src=x><img alt='👗'>":               "hi :cat:👗",
+		"hi <img class='wp-smiley' alt='smile'> you":          "hi smile you",
+		"a <img alt=loading class=lazyload data-src=x> b":     "a b",
+		"<img alt='A woman: in red'><img alt='[a b]'>":        "",
+		"a\nb":                        "a b",
+		"<b>un</b>broken w<i>or</i>d": "unbroken word",
+		"a <!-- no --> b":             "a b",
+		"1 < 2 and 3 > 2":             "1 < 2 and 3 > 2",
+		"cut <a href=\"https://x":     "cut",
+		"\x00\x07a\xffb":              "a\uFFFDb",
 		`<p>see <a href="https://shop.example/very/long"><span class="invisible">https://</span><span class="ellipsis">shop.example/very</span><span class="invisible">/long</span></a></p>`: "see https://shop.example/very/long",
 		`<a href="https://m.example/tags/ootd" class="mention hashtag" rel="tag">#<span>ootd</span></a>`:                                                                                     "#ootd",
 		`<span class="h-card"><a href="https://m.example/@ana">@<span>ana</span></a></span> hi`:                                                                                              "@ana hi",
@@ -39,6 +44,35 @@ func TestHTML(t *testing.T) {
 		if got := extract.HTML(in); got != want {
 			t.Errorf("%q is %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestHTMLLines(t *testing.T) {
+	for in, want := range map[string]string{
+		"<p>a\nb</p>\n<p>c</p>":             "a\nb\n\nc",
+		"<p>a<br />\nb</p>":                 "a\nb",
+		"a\n\n\n\nb \r\n c":                 "a\n\nb\nc",
+		"\n <a>#x</a> <a>#y</a>\n\nz\n ":    "#x #y\n\nz",
+		"<p>\n a</p>\n\n\n<ul>\n<li>b</ul>": "a\n\n• b",
+	} {
+		if got := extract.HTMLLines(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestHTMLLinks(t *testing.T) {
+	in := `<p><a href="https://m.example/tags/x" class="mention hashtag" rel="tag">#<span>x</span></a>
+		<a href="https://akko.example/tag/y" rel="tag ugc">#y</a> <a href="https://b.example/search?q=%23z">#z</a>
+		<span class="h-card"><a href="https://m.example/@bo" class="u-url mention">@<span>bo</span></a></span>
+		<a href="https://one.example/?a=1&amp;b=2"><span class="invisible">https://</span><span class="ellipsis">one.example</span></a>
+		<a href="/two">here</a><a name="x">no</a><A HREF=' https://three.example '><img src="x"></A> <a href="https://four.example">four</p>`
+	want := []string{"https://one.example/?a=1&b=2", "/two", "https://three.example", "https://four.example"}
+	if diff := cmp.Diff(want, extract.HTMLLinks(in)); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(extract.HTMLLinks(strings.Repeat("<a href=x>y</a>", 1000))); n != 200 {
+		t.Errorf("%d links", n)
 	}
 }
 
@@ -78,6 +112,10 @@ func TestFill(t *testing.T) {
 				Links: []string{"https://told.org", "javascript:alert(1)"},
 			},
 			want: models.Post{Links: []string{"https://told.org", "https://a.org/x_(y)", "HTTP://B.org/?q=1", "https://c.org", "https://d.org/路"}},
+		},
+		"a link cut short": {
+			in:   models.Post{Text: "https://a.org/lo... https://a.org/lo… https://b.org...", Links: []string{"https://a.org/long"}},
+			want: models.Post{Links: []string{"https://a.org/long", "https://b.org"}},
 		},
 		"told language":            {in: models.Post{Text: "the dress is here", Language: "pt-BR"}, want: models.Post{Language: "pt"}},
 		"chinese with its script":  {in: models.Post{Language: "zh-Hant-TW"}, want: models.Post{Language: "zh"}},

@@ -121,21 +121,23 @@ func TestWeibo(t *testing.T) {
 func TestIP(t *testing.T) {
 	g := open(t)
 	for raw, want := range map[string]models.Location{
-		"发布于 北京":   {Kind: "ip", Country: "CN", Region: "CN-BJ", City: "Beijing", Confidence: 0.95},
-		"发布于 广东":   {Kind: "ip", Country: "CN", Region: "CN-GD", Confidence: 0.95},
-		"来自吉林":     {Kind: "ip", Country: "CN", Region: "CN-JL", Confidence: 0.95},
-		"IP属地：内蒙古": {Kind: "ip", Country: "CN", Region: "CN-NM", Confidence: 0.95},
-		"新疆":       {Kind: "ip", Country: "CN", Region: "CN-XJ", Confidence: 0.95},
-		"发布于 美国":   {Kind: "ip", Country: "US", Confidence: 0.95},
-		"发布于 中国香港": {Kind: "ip", Country: "HK", City: "Hong Kong", Confidence: 0.95},
-		"发布于 中国台湾": {Kind: "ip", Country: "TW", Confidence: 0.95},
-		"发布于 日本":   {Kind: "ip", Country: "JP", Confidence: 0.95},
-		"发布于 阿联酋":  {Kind: "ip", Country: "AE", Confidence: 0.95},
-		"发布于 其他":   {Kind: "ip"},
-		"发布于 海外":   {Kind: "ip"},
-		"未知":       {Kind: "ip"},
-		"来自iPhone": {Kind: "ip"},
-		"":         {Kind: "none"},
+		"发布于 北京":    {Kind: "ip", Country: "CN", Region: "CN-BJ", City: "Beijing", Confidence: 0.95},
+		"发布于 广东":    {Kind: "ip", Country: "CN", Region: "CN-GD", Confidence: 0.95},
+		"来自吉林":      {Kind: "ip", Country: "CN", Region: "CN-JL", Confidence: 0.95},
+		"IP属地：内蒙古":  {Kind: "ip", Country: "CN", Region: "CN-NM", Confidence: 0.95},
+		"新疆":        {Kind: "ip", Country: "CN", Region: "CN-XJ", Confidence: 0.95},
+		"发布于 美国":    {Kind: "ip", Country: "US", Confidence: 0.95},
+		"发布于 中国香港":  {Kind: "ip", Country: "HK", City: "Hong Kong", Confidence: 0.95},
+		"发布于 中国台湾":  {Kind: "ip", Country: "TW", Confidence: 0.95},
+		"发布于 日本":    {Kind: "ip", Country: "JP", Confidence: 0.95},
+		"发布于 阿联酋":   {Kind: "ip", Country: "AE", Confidence: 0.95},
+		"来自湖北武汉":    {Kind: "ip", Country: "CN", Region: "CN-HB", City: "Wuhan", Confidence: 0.95},
+		"发布于 广东 深圳": {Kind: "ip", Country: "CN", Region: "CN-GD", City: "Shenzhen", Confidence: 0.95},
+		"发布于 其他":    {Kind: "ip"},
+		"发布于 海外":    {Kind: "ip"},
+		"未知":        {Kind: "ip"},
+		"来自iPhone":  {Kind: "ip"},
+		"":          {Kind: "none"},
 	} {
 		want.Raw = raw
 		if diff := cmp.Diff(want, g.IP(raw)); diff != "" {

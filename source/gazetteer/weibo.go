@@ -54,6 +54,9 @@ func (g *Gazetteer) Weibo(province, cityCode, raw string) models.Location {
 		}
 		return located(raw, kindProfile, answer{country: overseas()[strings.TrimSpace(cityCode)], confidence: agreed})
 	default:
+		if abroad, ok := strings.CutPrefix(raw, "海外"); ok && strings.TrimSpace(abroad) != "" {
+			return located(raw, kindProfile, g.read(abroad))
+		}
 		return g.Text(raw)
 	}
 }
@@ -96,7 +99,10 @@ func (g *Gazetteer) IP(raw string) models.Location {
 		name = rest
 	}
 	a, ok := choose(of(g.part(name).places, func(p place) bool { return p.level != city }))
-	if !ok {
+	if !ok { // some answers add the city: "湖北武汉"
+		if with := g.read(name); with.region != "" && with.confidence >= alone {
+			return located(raw, kindIP, with)
+		}
 		return models.Location{Raw: raw, Kind: kindIP}
 	}
 	a.confidence = agreed

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 		return source.Batch{}, models.Faultf(models.Unavailable, "instagram: a page for people instead of an answer")
 	}
 	if e, ok := readError(rec.Body); ok {
-		return source.Batch{}, e.fault(rec.Status, now, time.Time{})
+		return source.Batch{}, e.fault(rec.Status, now, usage(web.Answer{Header: rec.Header, At: now}).Until)
 	}
 	if rec.Status >= 300 {
 		return source.Batch{}, models.Faultf(models.Permanent, "instagram: status %d without an error that can be read", rec.Status)
@@ -61,14 +62,14 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 // parse finds out what kind of answer it is, by its shape.
 func (c *Connector) parse(rec source.Exchange, now time.Time) (page, bool) {
 	o := asObject(rec.Body)
-	r := reader{now: now, token: c.opt.Token}
+	r := reader{now: now, given: given(rec.Header, now), token: c.opt.Token}
 	switch {
 	case o == nil:
 		return page{}, false
 	case noPosts(rec.URL):
 		return page{}, true
 	case o["business_discovery"] != nil:
-		r.account(o.object("business_discovery"))
+		r.account(o["business_discovery"])
 	case o["mentioned_media"] != nil:
 		r.entry("mentioned_media", o["mentioned_media"], models.Author{})
 	case o["data"] != nil:
@@ -111,8 +112,17 @@ func isMedia(o object) bool {
 // reader turns one answer into a page.
 type reader struct {
 	page
-	now   time.Time
+	now   time.Time // when it is read
+	given time.Time // when it was given
 	token string
+}
+
+// given is when an answer was given, by its header; a live one now.
+func given(h http.Header, now time.Time) time.Time {
+	if t, err := http.ParseTime(h.Get("Date")); err == nil && t.Before(now) {
+		return t.UTC()
+	}
+	return now
 }
 
 func (r *reader) problem(place, format string, args ...any) {
@@ -120,9 +130,17 @@ func (r *reader) problem(place, format string, args ...any) {
 }
 
 // account reads an account and its media, which carry no author of their own.
-func (r *reader) account(bd object) {
+func (r *reader) account(raw json.RawMessage) {
+	bd := asObject(raw)
+	if bd == nil {
+		r.problem("business_discovery", "an object is wanted, not %s", kind(raw))
+		return
+	}
 	media := bd.object("media")
 	if bd["media"] == nil {
+		if bd.id("id") == "" && bd.text("username") == "" {
+			r.problem("business_discovery.id", "an account is wanted, with id, username or media")
+		}
 		return
 	}
 	a := models.Author{ID: bd.id("id"), Handle: strings.ToLower(bd.text("username")), Name: bd.text("name")}
@@ -152,7 +170,7 @@ func (r *reader) byID(o object) bool {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		if m := asObject(o[id]); id != "" && strings.Trim(id, "0123456789") == "" && m != nil {
+		if id != "" && strings.Trim(id, "0123456789") == "" {
 			found = true
 			r.entry(id, o[id], models.Author{})
 		}
@@ -207,12 +225,16 @@ func (r *reader) entry(place string, raw json.RawMessage, a models.Author) {
 	r.items = append(r.items, item{post: p, told: told})
 }
 
-// created reads when a post was made. The top media of a hashtag have no time:
-// the moment of reading stands for it, and the store keeps the first one.
+// created reads when a post was made: a text, or seconds since 1970 where that
+// was asked for. The top media of a hashtag have no time: the moment at which
+// the answer was given stands for it, and the store keeps the first one.
 func (r *reader) created(m object) (at time.Time, told bool, err error) {
 	v := bytes.TrimSpace(m["timestamp"])
 	if len(v) == 0 || string(v) == "null" {
-		return r.now, false, nil
+		return r.given, false, nil
+	}
+	if f, ok := m.number("timestamp"); ok && f > 1e8 && f < 1e11 {
+		return r.bounded(time.Unix(int64(f), 0))
 	}
 	at, err = time.Parse(timeForm, m.text("timestamp"))
 	if err != nil {
@@ -220,21 +242,29 @@ func (r *reader) created(m object) (at time.Time, told bool, err error) {
 			return at, false, fmt.Errorf("%s is no time such as 2021-08-17T19:00:42+0000", short(string(v)))
 		}
 	}
+	return r.bounded(at)
+}
+
+// bounded replaces a time that can't be.
+func (r *reader) bounded(at time.Time) (time.Time, bool, error) {
 	if at.After(r.now) || at.Year() < 1990 {
-		return r.now, false, nil
+		return r.given, false, nil
 	}
 	return at.UTC(), true, nil
 }
 
-// media lists a post's images. Of an album these are its children.
+// media lists a post's images. Of an album these are its children; where these
+// are ids alone, its cover stands for them.
 func (r *reader) media(at func(string) string, m object) []models.Media {
 	children := m.object("children").list("data")
 	if children == nil {
 		children = m.list("children")
 	}
 	var out []models.Media
+	told := false
 	for i, raw := range children {
 		child := asObject(raw)
+		told = told || child["media_type"] != nil || child["media_url"] != nil
 		if child.id("id") == "" {
 			r.problem(at(fmt.Sprintf("children.data[%d].id", i)), "an id of digits is wanted, not %s", kind(child["id"]))
 			continue
@@ -243,24 +273,24 @@ func (r *reader) media(at func(string) string, m object) []models.Media {
 			out = append(out, img)
 		}
 	}
-	if len(children) == 0 {
-		if img, ok := image(m); ok {
+	if !told {
+		// Media of which only numbers are told were asked for without their address.
+		if img, ok := image(m); ok && (img.URL != "" || m["permalink"] != nil || m["caption"] != nil) {
 			out = append(out, img)
 		}
 	}
 	return out
 }
 
-// image makes media of an image, or of the still of a video. Addresses are
-// signed and expire: the id is what stays. Instagram gives none for media that
-// somebody claims rights to; such an image is kept as one that failed, so that
-// the post's content doesn't seem to change.
+// image makes media of an image; a video, and the still of one, is none.
+// Addresses are signed and expire: the id is what stays. Instagram gives none for
+// media that somebody claims rights to; such an image is kept as one that failed,
+// so that the post's content doesn't seem to change.
 func image(m object) (models.Media, bool) {
 	out := models.Media{ID: m.id("id"), State: models.MediaPending, URL: m.link("media_url"), Alt: m.text("alt_text")}
 	switch kind := m.text("media_type"); {
 	case kind == "VIDEO", kind == "REELS", isVideo(out.URL):
-		out.URL = m.link("thumbnail_url")
-		return out, out.URL != ""
+		return out, false
 	case out.URL != "":
 		return out, true
 	case kind == "IMAGE":

@@ -117,7 +117,7 @@ func (l *Limiter) ask(ctx context.Context, k source.Key, r source.Rate, latest t
 		calls, per = unknownCalls, time.Hour
 	}
 	answer, err := l.asking.Run(ctx, l.rdb, []string{l.key(k)},
-		l.opt.Now().UnixMilli(), latest.UnixMilli(), calls, per.Milliseconds(), held).StringSlice()
+		l.opt.Now().UnixMilli(), latest.UnixMilli(), calls, per.Milliseconds(), held, k.Token).StringSlice()
 	if err == nil && len(answer) != 3 {
 		err = fmt.Errorf("an answer of %d parts", len(answer))
 	}

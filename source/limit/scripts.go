@@ -6,6 +6,7 @@ import "github.com/redis/go-redis/v9"
 // a cluster. Times are milliseconds since 1970 by the callers' clocks:
 //
 //	stop, stopped  what a person must do; until when no call is made before that
+//	by             the token that was refused: another one may call
 //	until          no call before
 //	left, reset    share of the budget, and when it is whole again (0: unknown)
 //	seen           when left was told
@@ -15,13 +16,13 @@ import "github.com/redis/go-redis/v9"
 // a server doesn't know it, such as after a failover.
 
 // askScript answers {moment, "1" if a place was taken, what a person must do}.
-// ARGV: now, latest, calls in a budget, length of a budget that is not told, held.
+// ARGV: now, latest, calls in a budget, length of a budget that is not told, held, token.
 func askScript() *redis.Script {
 	return redis.NewScript(`
-local h = redis.call('HMGET', KEYS[1], 'stop', 'stopped', 'until', 'left', 'reset', 'seen', 'next')
+local h = redis.call('HMGET', KEYS[1], 'stop', 'stopped', 'until', 'left', 'reset', 'seen', 'next', 'by')
 local now, latest, calls, per, held = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local function n(i) return tonumber(h[i] or 0) end
-if h[1] and now < n(2) then
+if h[1] and now < n(2) and (h[8] or '') == ARGV[6] then
   return {h[2], '', h[1]}
 end
 local at, taken = math.max(now, n(3)), ''
@@ -48,7 +49,7 @@ return {string.format('%.0f', at), taken, ''}
 
 // reportScript answers the moment after which the state says nothing any more.
 // ARGV: now, left or ”, reset, until, stop, until when, how long the state is
-// kept without a reset.
+// kept without a reset, token.
 func reportScript() *redis.Script {
 	return redis.NewScript(`
 local h = redis.call('HMGET', KEYS[1], 'left', 'reset', 'until', 'stopped')
@@ -68,7 +69,7 @@ if till > n(3) then
   last = math.max(last, till)
 end
 if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'stop', ARGV[5], 'stopped', ARGV[6])
+  redis.call('HSET', KEYS[1], 'stop', ARGV[5], 'stopped', ARGV[6], 'by', ARGV[8])
   last = math.max(last, tonumber(ARGV[6]))
 end
 if last > now then

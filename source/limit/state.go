@@ -41,7 +41,7 @@ func (l *Limiter) Report(ctx context.Context, k source.Key, s source.Signal) err
 		until = min(s.Until.UnixMilli(), now.Add(farthest).UnixMilli())
 	}
 	last, err := l.reporting.Run(ctx, l.rdb, []string{l.key(k)}, now.UnixMilli(), left, reset, max(until, 0),
-		s.Stop, now.Add(stopped).UnixMilli(), time.Hour.Milliseconds()).Float64()
+		s.Stop, now.Add(stopped).UnixMilli(), time.Hour.Milliseconds(), k.Token).Float64()
 	if err != nil {
 		return away("report for "+k.String(), err)
 	}

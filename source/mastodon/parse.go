@@ -17,6 +17,9 @@ import (
 // maxEntries bounds how many entries of one answer are read; pages have 40.
 const maxEntries = 5000
 
+// maxProblems bounds what a hostile answer can make us remember.
+const maxProblems = 100
+
 // Parse reads a recorded answer: a timeline, a status, search results, a
 // thread. Answers without posts (an account, an instance, a status's earlier
 // versions) are an empty batch.
@@ -41,6 +44,8 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 	}
 	o := asObject(rec.Body)
 	switch {
+	case o == nil && r.lines(&b, rec):
+		return b, nil
 	case o == nil:
 		return b, fmt.Errorf("neither a list nor an object, so no answer of Mastodon's API: %w", syntax(rec.Body))
 	case rec.Method == http.MethodDelete && o.text("uri") != "":
@@ -49,6 +54,7 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 	case o.has("error") && !o.has("uri"):
 		return b, r.refused(rec, &b)
 	}
+	body := status(rec.Body, o)
 	nested := false
 	for _, name := range []string{"ancestors", "statuses", "descendants"} {
 		for i, raw := range o.list(name, maxEntries) {
@@ -58,9 +64,44 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 		nested = nested || o.has(name)
 	}
 	if !nested {
-		r.entry(&b, "$", rec.Body, rec.URL)
+		r.entry(&b, "$", body, rec.URL)
 	}
 	return b, nil
+}
+
+// lines reads a status or an event of the streaming API a line. It reports
+// whether there is any.
+func (r reader) lines(b *source.Batch, rec source.Exchange) bool {
+	good, n := false, 0
+	for line := range bytes.Lines(rec.Body) {
+		n++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		place := fmt.Sprintf("line %d", n)
+		o := asObject(line)
+		if o == nil {
+			if len(b.Problems) < maxProblems {
+				b.Problem(place, "no JSON object")
+			}
+			continue
+		}
+		good = true
+		r.entry(b, place, status(line, o), rec.URL)
+	}
+	if !good {
+		b.Problems = nil
+	}
+	return good
+}
+
+// status opens an event of the streaming API: its status is JSON within a text.
+// Other events, and what is no event, stay as they are.
+func status(raw json.RawMessage, o object) json.RawMessage {
+	if kind := o.text("event"); kind != "update" && kind != "status.update" {
+		return raw
+	}
+	return json.RawMessage(o.text("payload"))
 }
 
 // entry reads one thing of a kind that isn't known yet.
@@ -73,6 +114,9 @@ func (r reader) entry(b *source.Batch, place string, raw json.RawMessage, addres
 	case strings.Contains(path, "/timelines/"), o.has("uri") && o.has("visibility"), o.has("visibility") && o.has("account"), o.has("uri") && o.has("media_attachments"):
 		r.add(b, place, raw)
 	case strings.HasSuffix(path, "/history"), o.has("content") && !o.has("id"): // an earlier version
+	case o.has("event"): // that of a deletion names a local id, which doesn't say what post it was
+	case o.object("status") != nil: // a notification
+		r.add(b, place+".status", o["status"])
 	case o.has("username"), o.has("acct"): // an account
 	case o.has("title"), o.has("domain"), o.has("configuration"): // an instance
 	case o.has("name"), o.has("hashtags"), o.has("accounts"): // a hashtag, or what a search found of them

@@ -177,6 +177,63 @@ func TestBoostGivesTheOriginal(t *testing.T) {
 	}
 }
 
+// TestLinksComeFromTheirTargets: what people see of a link is often shortened.
+// Bodies are constructed.
+func TestLinksComeFromTheirTargets(t *testing.T) {
+	p, _ := parseOne(t, map[string]any{"content": "<p><a class=\"hashtag\" href=\"https://bsky.app/search?q=%23ootd\">#ootd</a>\n\n" +
+		"<a href=\"https://shop.example/coat?a=1&amp;b=2\">shop.example/coat</a> https://shop.example/co… <a href=\"https://m.example/@bo\">@bo</a></p>",
+		"tags": []any{}, "mentions": []any{}})
+	if want := []string{"https://shop.example/coat?a=1&b=2"}; !slices.Equal(p.Links, want) {
+		t.Errorf("links %q, want %q", p.Links, want)
+	}
+	if want := "#ootd\n\nshop.example/coat https://shop.example/co… @bo"; p.Text != want {
+		t.Errorf("text %q, want %q", p.Text, want)
+	}
+}
+
+// TestQuotes: Mastodon 4.4 and Akkoma each name what a post quotes; it is not kept within it.
+func TestQuotes(t *testing.T) {
+	quoted := json.RawMessage(status(map[string]any{"uri": "https://c.example/9", "content": "somebody else's words"}))
+	for name, quote := range map[string]any{"mastodon": map[string]any{"state": "accepted", "quoted_status": quoted}, "akkoma": quoted} {
+		p, _ := parseOne(t, map[string]any{"quote": quote})
+		if p.RepostOf != models.PostID("mastodon", "https://c.example/9") || bytes.Contains(p.Raw, []byte("somebody")) {
+			t.Errorf("%s: %q, %s", name, p.RepostOf, p.Raw)
+		}
+	}
+	if p, _ := parseOne(t, map[string]any{"quote": map[string]any{"state": "pending", "quoted_status": nil}}); p.RepostOf != "" {
+		t.Errorf("a quote that nobody may see: %q", p.RepostOf)
+	}
+}
+
+// TestHandleOfABareBody: without an address, the account's own tells its server.
+func TestHandleOfABareBody(t *testing.T) {
+	body := status(map[string]any{"account": map[string]any{"id": "1", "acct": "ana", "url": "https://g.example/@ana"}})
+	b, err := connector().Parse(source.Exchange{Status: 200, Body: body})
+	if err != nil || len(b.Posts) != 1 || b.Posts[0].Author.Handle != "ana@g.example" || b.Posts[0].Author.ID != "https://g.example/@ana" {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+// TestLines: a status or an event of the streaming API a line (constructed).
+func TestLines(t *testing.T) {
+	one, two := string(status(nil)), status(map[string]any{"uri": "https://c.example/2"})
+	update, err := json.Marshal(map[string]any{"stream": []string{"hashtag"}, "event": "update", "payload": string(two)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := one + "\n{broken\n\n" + string(update) + "\n" + `{"event":"delete","payload":"123"}` + "\n" + `{"event":"update","payload":"{"}` + "\n"
+	b, err := connector().Parse(source.Exchange{Status: 200, Body: []byte(body)})
+	if err != nil || len(b.Posts) != 2 || len(b.Problems) != 2 || len(b.Deletions) != 0 {
+		t.Fatalf("%d posts, problems %v, %v", len(b.Posts), b.Problems, err)
+	}
+	if got := b.Problems[0].Error() + "; " + b.Problems[1].Error(); !strings.HasPrefix(got, "line 2: ") || !strings.Contains(got, "line 6: ") {
+		t.Error(got)
+	}
+	if b, err = connector().Parse(source.Exchange{Status: 200, Body: update}); err != nil || len(b.Posts) != 1 {
+		t.Errorf("one event: %+v, %v", b, err)
+	}
+}
+
 // TestConsent: each way of opting out, and what is no opting out.
 func TestConsent(t *testing.T) {
 	account := func(with map[string]any) map[string]any {

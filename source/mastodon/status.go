@@ -85,7 +85,7 @@ func (r reader) post(place string, raw json.RawMessage) (p models.Post, skip str
 	p = models.Post{
 		ID: models.PostID(Name, native), SchemaVersion: models.SchemaVersion, Source: Name, NativeID: native,
 		URL: webAddress(o.text("url")), CreatedAt: bounded(created, r.now), CollectedAt: r.now.UTC(),
-		Author: r.author(account), Text: text(o), Language: o.text("language"),
+		Author: r.author(account), Text: text(o), Language: o.text("language"), Links: extract.HTMLLinks(o.text("content")), RepostOf: quoted(o),
 		Counts: models.Counts{Likes: o.count("favourites_count"), Comments: o.count("replies_count"), Shares: o.count("reblogs_count")},
 		Media:  media(o), Flags: flags(o, account),
 	}
@@ -105,9 +105,42 @@ func (r reader) post(place string, raw json.RawMessage) (p models.Post, skip str
 		p.Author = models.Author{Location: models.Location{Kind: "none"}}
 		delete(o, "account")
 	}
+	withoutQuoted(o)
 	extract.Fill(&p)
 	p.Raw, err = json.Marshal(raws{Instance: r.instance, Status: o})
 	return p, "", err
+}
+
+// quotedIn is the status that o quotes: Mastodon (since 4.4) wraps it together
+// with whether its author agrees, Akkoma does not.
+func quotedIn(o object) object {
+	q := o.object("quote")
+	if inner := q.object("quoted_status"); inner != nil {
+		return inner
+	}
+	return q
+}
+
+// quoted is the id of the post that o quotes.
+func quoted(o object) string {
+	if uri := quotedIn(o).text("uri"); uri != "" {
+		return models.PostID(Name, uri)
+	}
+	return ""
+}
+
+// withoutQuoted takes what o quotes out of it, but for its address: it is a post
+// of its own, whose author may not want it to be kept, or may delete it.
+func withoutQuoted(o object) {
+	q := quotedIn(o)
+	if q.text("uri") == "" {
+		return
+	}
+	short, err := json.Marshal(map[string]json.RawMessage{"uri": q["uri"]})
+	if err != nil {
+		return
+	}
+	o["quote"] = short
 }
 
 // raws is the form of Post.Raw: a status says nowhere which instance gave it
@@ -119,7 +152,7 @@ type raws struct {
 
 // text is the content as plain text, after its warning.
 func text(o object) string {
-	body := strings.TrimSpace(extract.HTML(o.text("content")))
+	body := strings.TrimSpace(extract.HTMLLines(o.text("content")))
 	warning := strings.TrimSpace(o.text("spoiler_text"))
 	switch {
 	case warning == "":
@@ -142,8 +175,12 @@ func (r reader) author(a object) models.Author {
 	if who.Handle == "" {
 		who.Handle = a.text("username")
 	}
-	if who.Handle != "" && !strings.Contains(who.Handle, "@") && r.instance != "" {
-		who.Handle += "@" + r.instance
+	home := r.instance
+	if home == "" {
+		home = instanceOf(a.text("url"))
+	}
+	if who.Handle != "" && !strings.Contains(who.Handle, "@") && home != "" {
+		who.Handle += "@" + home
 	}
 	if n := a.count("followers_count"); n != nil {
 		who.Followers = *n
@@ -184,6 +221,9 @@ func media(o object) []models.Media {
 		switch m.text("type") {
 		case "image":
 		case "unknown":
+			if kind := m.object("pleroma").text("mime_type"); kind != "" && !strings.HasPrefix(kind, "image/") {
+				continue
+			}
 			if otherMedia.MatchString(path.Ext(strings.SplitN(origin, "?", 2)[0])) {
 				continue
 			}

@@ -24,6 +24,9 @@ const (
 // maxRejected is how many rejected records the answer names; the rest is counted.
 const maxRejected = 1000
 
+// maxReason bounds what is said of one.
+const maxReason = 300
+
 // report tells the caller what became of the records.
 type report struct {
 	Records   int                            `json:"records"`
@@ -151,6 +154,9 @@ func (p *pushing) take(ctx context.Context, it file.Item) {
 
 func (p *pushing) reject(line int, field, reason string) {
 	p.report.Refused++
+	if len(reason) > maxReason { // it may quote a value of a megabyte
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
 	if len(p.report.Rejected) < maxRejected {
 		p.report.Rejected = append(p.report.Rejected, rejected{Line: line, Field: field, Reason: reason})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -100,7 +101,7 @@ func (c *Connector) get(ctx context.Context, path string, params url.Values) (pa
 func (c *Connector) read(a web.Answer, call web.Call) (page, error) {
 	switch {
 	case a.HTML() && a.Status == http.StatusForbidden:
-		return page{}, &source.Trouble{Kind: source.Stopped, Do: doApproval, Err: fmt.Errorf("reddit answered 403 with a page for people")}
+		return page{}, refusedPage()
 	case a.HTML(), a.Status >= http.StatusInternalServerError:
 		return page{}, a.Fail(call)
 	}
@@ -115,6 +116,11 @@ func (c *Connector) read(a web.Answer, call web.Call) (page, error) {
 		return page{}, models.Faultf(models.Unavailable, "reddit: an answer that is no listing")
 	}
 	return r.page, nil
+}
+
+// refusedPage is what a page for people with status 403 means.
+func refusedPage() error {
+	return &source.Trouble{Kind: source.Stopped, Do: doApproval, Err: errors.New("reddit answered 403 with a page for people")}
 }
 
 // fault says what an error answer means: {"message":"Forbidden","error":403,"reason":"private"}.

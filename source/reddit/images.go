@@ -24,6 +24,9 @@ func images(o object) []models.Media {
 			return []models.Media{{URL: direct, State: models.MediaPending}}
 		}
 	}
+	if o.truth("is_video") || strings.HasSuffix(o.text("post_hint"), ":video") {
+		return nil // the preview is a video's still
+	}
 	return previews(o)
 }
 

@@ -2,9 +2,11 @@ package reddit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -39,7 +41,10 @@ var (
 func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 	now := c.opt.Now().UTC()
 	if web.IsHTML(rec.Header, rec.Body) {
-		return source.Batch{}, models.Faultf(models.Unavailable, "reddit: a page for people instead of an answer")
+		if rec.Status == http.StatusForbidden {
+			return source.Batch{}, refusedPage()
+		}
+		return source.Batch{}, models.Faultf(models.Unavailable, "reddit answered %d with a page for people", rec.Status)
 	}
 	u, err := url.Parse(rec.URL)
 	if err != nil {
@@ -60,11 +65,24 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 	if !json.Valid(rec.Body) {
 		return source.Batch{}, models.Faultf(models.Permanent, "reddit: no JSON: %w", json.Unmarshal(rec.Body, new(any)))
 	}
-	r := reader{now: now, escaped: u.Host != "" && u.RawQuery != "" && u.Query().Get("raw_json") != "1"}
+	r := reader{now: now, escaped: escaped(u, rec.Body)}
 	if !r.things("", rec.Body) {
 		return source.Batch{}, models.Faultf(models.Permanent, "reddit: no answer that is known: an object with kind and data, or a list of them, is wanted")
 	}
 	return r.batch, nil
+}
+
+// escapedForm finds what can only stand in an answer that is escaped for HTML:
+// the beginning of a text in HTML, or a signed address.
+var escapedForm = regexp.MustCompile(`"(?:&lt;!-- SC_OFF|https://(?:(?:external-)?preview\.redd\.it|[a-z.]*\.redditmedia\.com)/[^"\s]*&amp;)`)
+
+// escaped reports whether the texts of an answer are escaped: that is so without
+// raw_json=1. Of an answer without its address, its own signs tell.
+func escaped(u *url.URL, body []byte) bool {
+	if u.Host != "" {
+		return u.Query().Get("raw_json") != "1"
+	}
+	return escapedForm.Match(body)
 }
 
 // reader turns one answer into a page.
@@ -79,7 +97,11 @@ func (r *reader) things(place string, raw json.RawMessage) bool {
 	if list := asList(raw); list != nil && place == "" { // a post, and its comments
 		known := len(list) == 0
 		for i, t := range list {
-			known = r.things(fmt.Sprintf("[%d]", i), t) || known
+			if ok := r.things(fmt.Sprintf("[%d]", i), t); ok {
+				known = true
+			} else {
+				r.batch.Problem(fmt.Sprintf("[%d].kind", i), "a kind such as Listing is wanted, not %s", kind(asObject(t)["kind"]))
+			}
 		}
 		return known
 	}
@@ -92,7 +114,7 @@ func (r *reader) things(place string, raw json.RawMessage) bool {
 		r.post(at("data"), o["data"])
 	case o["sorted_links"] != nil:
 		return r.things(at("sorted_links"), o["sorted_links"])
-	case kind == "" && o["access_token"] == nil:
+	case kind == "" && o["access_token"] == nil, kind != "UserList" && o.object("data").list("children") != nil:
 		return false
 	}
 	return true // other things have no posts
@@ -120,6 +142,9 @@ func (r *reader) listing(place string, raw json.RawMessage) {
 		case "":
 			r.batch.Problem(place+".kind", "a kind such as t3 is wanted")
 		default:
+			if nameForm.MatchString(asObject(child["data"]).text("name")) {
+				r.batch.Problem(place+".kind", "a post's kind is t3, not %s", short(kind))
+			}
 			r.others++
 		}
 	}
@@ -169,7 +194,7 @@ func (r *reader) normal(name string, created time.Time, o object, raw json.RawMe
 		URL: address(o.text("permalink")), CreatedAt: created, CollectedAt: r.now,
 		Author: models.Author{ID: o.text("author_fullname"), Handle: o.text("author")},
 		Text:   r.text(o), Counts: models.Counts{Comments: o.count("num_comments"), Shares: o.count("num_crossposts")},
-		Raw: bytes.Clone(raw),
+		Links: outward(o), Raw: own(o, raw),
 	}
 	if edited, ok := o.moment("edited"); ok && !edited.After(r.now) {
 		p.EditedAt = edited
@@ -197,7 +222,7 @@ func (r *reader) normal(name string, created time.Time, o object, raw json.RawMe
 // text is a post's title and what it says below.
 func (r *reader) text(o object) string {
 	s := strings.TrimSpace(o.text("title") + "\n\n" + o.text("selftext"))
-	if r.escaped || strings.Contains(string(o["preview"]), "&amp;") || strings.Contains(string(o["media_metadata"]), "&amp;") {
+	if r.escaped {
 		s = html.UnescapeString(s)
 	}
 	return s
@@ -244,6 +269,41 @@ func crosspost(o object) string {
 		}
 	}
 	return ""
+}
+
+// outward is the address that a post links to; none if it is Reddit's own, or an
+// image, which is media.
+func outward(o object) []string {
+	link := cmp.Or(o.link("url_overridden_by_dest"), o.link("url"))
+	u, err := url.Parse(link)
+	if err != nil || link == "" || isImage(link) {
+		return nil
+	}
+	host := "." + strings.ToLower(u.Hostname())
+	for _, suffix := range []string{".reddit.com", ".redd.it", ".redditmedia.com"} {
+		if strings.HasSuffix(host, suffix) {
+			return nil
+		}
+	}
+	return []string{link}
+}
+
+// own is a post as it was received. Of the one that it passes on, only the name
+// is kept: when that one is deleted, no copy stays behind.
+func own(o object, raw json.RawMessage) json.RawMessage {
+	if len(o.list("crosspost_parent_list")) == 0 {
+		return bytes.Clone(raw)
+	}
+	kept := maps.Clone(o)
+	delete(kept, "crosspost_parent_list")
+	if o["crosspost_parent"] == nil {
+		kept["crosspost_parent"], _ = json.Marshal(crosspost(o)) // a text
+	}
+	cut, err := json.Marshal(kept)
+	if err != nil {
+		return nil
+	}
+	return cut
 }
 
 // nameless is a post as it was received, but for its author.

@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"weft/models"
 	"weft/source"
@@ -53,12 +56,21 @@ type Answer struct {
 const (
 	maxBody = 16 << 20
 	timeout = 30 * time.Second
+
+	maxRedirects = 5
+	// maxRetryAfter bounds what a host may ask for with Retry-After: what means
+	// weeks is a mistake, and nobody would notice. Networks with longer budgets
+	// say so in words of their own.
+	maxRetryAfter = 24 * time.Hour
 )
 
 // Do makes the call and returns any answer that came whole, whatever its
 // status. An error is a source.Trouble (throttled or stopped), a Retryable
 // fault for an answer that is cut off or too long, or an Unavailable one.
 func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
+	if call.Key.Token == "" {
+		call.Key.Token = call.token()
+	}
 	if c.Limits != nil {
 		if err := c.Limits.Wait(ctx, call.Key, call.Rate); err != nil {
 			return Answer{}, err
@@ -72,18 +84,16 @@ func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	if call.Signal != nil {
 		s = later(call.Signal(a), s)
 	}
-	if a.Status == http.StatusTooManyRequests && s.Until.IsZero() {
-		s.Until = a.At.Add(time.Minute)
+	if a.Status == http.StatusTooManyRequests && !s.Until.After(a.At) {
+		s.Until = a.At.Add(time.Minute) // not told, or told by a clock that is behind
 	}
 	if c.Limits != nil && s != (source.Signal{}) {
-		if err := c.Limits.Report(ctx, call.Key, s); err != nil {
-			return a, err
-		}
+		err = c.Limits.Report(ctx, call.Key, s)
 	}
-	if a.Status == http.StatusTooManyRequests {
-		return a, &source.Trouble{Kind: source.Throttled, Until: s.Until, Err: fmt.Errorf("%s answered 429", call.where())}
+	if a.Status == http.StatusTooManyRequests { // also where the limiter can't be told
+		return a, &source.Trouble{Kind: source.Throttled, Until: s.Until, Err: errors.Join(fmt.Errorf("%s answered 429", call.where()), err)}
 	}
-	return a, nil
+	return a, err
 }
 
 func (c *Client) send(ctx context.Context, call Call) (Answer, error) {
@@ -98,6 +108,9 @@ func (c *Client) send(ctx context.Context, call Call) (Answer, error) {
 		req.Header.Set("User-Agent", c.Agent)
 	}
 	resp, err := c.client(call).Do(req)
+	if errors.Is(err, errPrivate) {
+		return Answer{}, models.Faultf(models.Permanent, "%s: %w", call.where(), errPrivate)
+	}
 	if err != nil {
 		return Answer{}, models.Faultf(models.Unavailable, "%s: %s", call.where(), call.blank(reason(err)))
 	}
@@ -117,20 +130,33 @@ func (c *Client) send(ctx context.Context, call Call) (Answer, error) {
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body, At: now()}, nil
 }
 
+// errRedirects: a host leads on and on.
+var errRedirects = fmt.Errorf("it redirects more than %d times", maxRedirects)
+
 // client is what makes the call. A call with secrets follows no redirect to
-// another host, which would be told them.
+// another host, or out of TLS, which would be told them.
 func (c *Client) client(call Call) *http.Client {
 	client := http.Client{Timeout: timeout}
 	if c.HTTP != nil {
 		client = *c.HTTP
 	}
-	if len(call.Secrets) > 0 {
-		client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-			if req.URL.Host != via[0].URL.Host || len(via) > 5 {
-				return http.ErrUseLastResponse
-			}
-			return nil
+	allowed := client.CheckRedirect
+	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		first := via[0]
+		// net/http makes a Referer of the last address, with its query and what is secret in it.
+		req.Header.Del("Referer")
+		if own := first.Header.Get("Referer"); own != "" {
+			req.Header.Set("Referer", own)
 		}
+		switch {
+		case len(via) > maxRedirects:
+			return errRedirects
+		case len(call.Secrets) > 0 && (req.URL.Host != first.URL.Host || req.URL.Scheme != first.URL.Scheme && req.URL.Scheme != "https"):
+			return http.ErrUseLastResponse
+		case allowed != nil:
+			return allowed(req, via)
+		}
+		return nil
 	}
 	return &client
 }
@@ -163,7 +189,27 @@ func (a Answer) Fail(call Call) error {
 	if a.HTML() {
 		what = "a page for people instead of an answer"
 	}
-	return models.Faultf(class, "%s answered %d: %s", call.where(), a.Status, call.blank(strings.ToValidUTF8(what, "\uFFFD")))
+	return models.Faultf(class, "%s answered %d: %s", call.where(), a.Status, call.blank(oneLine(what)))
+}
+
+// oneLine makes what a stranger wrote fit to be shown in a terminal.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+}
+
+// token stands for what lets the call in: with another one, it is tried again.
+func (call Call) token() string {
+	secrets := strings.Join(call.Secrets, "\x00")
+	if strings.Trim(secrets, "\x00") == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(secrets))
+	return hex.EncodeToString(sum[:6])
 }
 
 // where names the call without what is secret: its query.
@@ -201,11 +247,15 @@ func retryAfter(a Answer) source.Signal {
 	if v == "" || (a.Status != http.StatusTooManyRequests && a.Status != http.StatusServiceUnavailable) {
 		return source.Signal{}
 	}
-	if n, err := strconv.ParseFloat(v, 64); err == nil && n >= 0 && n < 1e6 {
-		return source.Signal{Until: a.At.Add(time.Duration(n * float64(time.Second)))}
+	last := a.At.Add(maxRetryAfter)
+	if n, err := strconv.ParseFloat(v, 64); err == nil && n >= 0 {
+		wait := time.Duration(min(n, maxRetryAfter.Seconds()) * float64(time.Second))
+		return source.Signal{Until: a.At.Add(max(wait, time.Millisecond))} // 0 is "at once", which is not "unknown"
 	}
-	if t, err := http.ParseTime(v); err == nil {
+	if t, err := http.ParseTime(v); err == nil && t.Before(last) {
 		return source.Signal{Until: t}
+	} else if err == nil {
+		return source.Signal{Until: last}
 	}
 	return source.Signal{}
 }

@@ -2,6 +2,7 @@ package weibo
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ type page struct {
 	long    string // a whole text, by the answer that gives nothing else
 	lives   string // where a mobile profile says that its owner lives
 }
+
+// ipPlace is how a profile names the place of its owner's IP address.
+const ipPlace = "IP属地"
 
 // maxDepth bounds how deep cards stand in card groups: two in all that was seen.
 const maxDepth = 4
@@ -78,7 +82,7 @@ func check(rec source.Exchange, body []byte, now time.Time) (object, error) {
 		return nil, notJSON(body)
 	}
 	if code, ok := o.number("error_code"); ok && code != 0 {
-		return nil, refusal(code, o.text("error"), rec.Status, now)
+		return nil, refusal(code, cmp.Or(o.text("error"), o.text("message"), o.text("msg")), rec.Status, now)
 	}
 	if ok, there := o.number("ok"); there && ok != 1 {
 		return o, notOK(o, ok, asked(rec.URL) != "", rec.Status, now)
@@ -97,14 +101,14 @@ func (r *reader) answer(o object, body json.RawMessage) bool {
 		for _, raw := range append(o.list("ad"), o.list("advertises")...) {
 			r.ad(asObject(raw))
 		}
-		r.statuses("statuses", o.list("statuses"), unknown)
+		r.statuses("statuses", r.list("statuses", o["statuses"]), unknown)
 	case data.has("cards"), data.has("cardlistInfo"):
 		r.mobileList(data)
 	case data.has("list"):
-		r.statuses("data.list", data.list("list"), ajax)
+		r.statuses("data.list", r.list("data.list", data["list"]), ajax)
 		r.page.since = data.word("since_id")
 	case data.has("statuses"):
-		r.statuses("data.statuses", data.list("statuses"), unknown)
+		r.statuses("data.statuses", r.list("data.statuses", data["statuses"]), unknown)
 	case data.has("longTextContent"):
 		r.page.long = data.text("longTextContent")
 	case data.has("created_at") && data.id("idstr", "mid", "id") != "":
@@ -114,12 +118,12 @@ func (r *reader) answer(o object, body json.RawMessage) bool {
 		r.page.entries = 1
 		r.status("status", body, guess(o))
 	case o.has("cards"):
-		r.cards("cards", o.list("cards"), 1)
+		r.cards("cards", r.list("cards", o["cards"]), 1)
 	case o.has("mblog"):
 		r.page.entries = 1
 		r.status("mblog", o["mblog"], mobile)
 	default:
-		nothing := data != nil || o.has("data") && len(o.list("data")) == 0 && starts(o["data"], '[')
+		nothing := len(data) > 0 || o.has("data") && len(o.list("data")) == 0 && starts(o["data"], '[')
 		return o.has("ok") && nothing || o.has("screen_name") || regions(o)
 	}
 	return true
@@ -148,11 +152,22 @@ func (r *reader) statuses(place string, list []json.RawMessage, d dialect) {
 
 // mobileList reads a page of m.weibo.cn.
 func (r *reader) mobileList(data object) {
-	info := data.object("cardlistInfo")
-	if since := info.word("since_id"); since != "0" {
-		r.page.since = since
+	for _, info := range []object{data.object("cardlistInfo"), data.object("pageInfo")} { // the latter of super topics
+		if since := info.word("since_id"); since != "" && since != "0" && r.page.since == "" {
+			r.page.since = since
+		}
 	}
-	r.cards("data.cards", data.list("cards"), 1)
+	r.cards("data.cards", r.list("data.cards", data["cards"]), 1)
+}
+
+// list reads the list that an answer is about. That it isn't there is a problem:
+// an empty answer has an empty list.
+func (r *reader) list(place string, raw json.RawMessage) []json.RawMessage {
+	list := values(raw)
+	if !starts(raw, '[') && len(list) == 0 {
+		r.page.Problem(place, "is no list")
+	}
+	return list
 }
 
 // cards reads posts wherever they stand. The card's type isn't looked at: it is
@@ -169,13 +184,20 @@ func (r *reader) cards(place string, list []json.RawMessage, depth int) {
 			r.page.Problem(here, "is no card: wants an object")
 			continue
 		}
-		if card.has("mblog") {
+		switch {
+		case card.has("mblog"), card.word("card_type") == "9":
 			r.status(here+".mblog", card["mblog"], mobile)
+		case !card.has("card_type") && !card.has("card_group") && !card.has("item_name"):
+			r.page.Problem(here, "is no card: wants mblog, card_group or card_type")
 		}
-		if card.text("item_name") == "所在地" || r.page.lives == "" && card.text("item_name") == "IP属地" {
-			r.page.lives = card.text("item_content")
+		switch said := card.text("item_content"); {
+		case said == "":
+		case card.text("item_name") == "所在地":
+			r.page.lives = said
+		case card.text("item_name") == ipPlace && r.page.lives == "":
+			r.page.lives = ipPlace + "：" + strings.TrimLeft(strings.TrimPrefix(said, ipPlace), "：: ")
 		}
-		r.cards(here+".card_group", card.list("card_group"), depth+1)
+		r.cards(here+".card_group", values(card["card_group"]), depth+1)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"weft/models"
@@ -286,8 +287,16 @@ func (r *run) home(ctx context.Context, p *page) error {
 		return nil
 	}
 	place := kind(r.c.opt.Places.Weibo("", "", r.cur.Lives), "profile")
+	byIP := strings.HasPrefix(r.cur.Lives, ipPlace)
+	if byIP {
+		place = kind(r.c.opt.Places.IP(r.cur.Lives), "ip")
+	}
 	for i := range p.Posts {
-		if a := &p.Posts[i].Author; a.ID == r.list.uid && place.Country != "" {
+		a := &p.Posts[i].Author
+		if byIP && a.Location.Country != "" { // the post's own is of its time
+			continue
+		}
+		if a.ID == r.list.uid && place.Country != "" {
 			a.Location = place
 		}
 	}

@@ -1,6 +1,7 @@
 package weibo
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"path"
@@ -89,8 +90,8 @@ func given(o object, add func(pid, address string)) (videos []string) {
 	for _, raw := range values(o["pic_urls"]) {
 		add("", asObject(raw).text("thumbnail_pic"))
 	}
-	if len(values(o["pic_urls"])) == 0 && o.has("original_pic") {
-		add("", o.text("original_pic"))
+	if len(values(o["pic_urls"])) == 0 && len(pids(o)) == 0 && len(videos) == 0 {
+		add("", cmp.Or(o.text("original_pic"), o.text("bmiddle_pic"), o.text("thumbnail_pic")))
 	}
 	return videos
 }

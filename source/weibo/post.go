@@ -125,12 +125,12 @@ func text(o object, d dialect) (whole string, cut bool) {
 	body := cmp.Or(long, o.text("text"))
 	cut = long == "" && o.is("isLongText")
 	if raw := o.text("text_raw"); d == ajax && raw != "" && long == "" {
-		return tidy(raw), cut
+		return tidy(entities(raw)), cut
 	}
 	if d == mobile || d == ajax && long == "" {
 		return plain(body), cut
 	}
-	return tidy(body), cut
+	return tidy(entities(body)), cut
 }
 
 // guess tells the API by the fields that only it has.
@@ -149,7 +149,8 @@ func guess(o object) dialect {
 // the sentence that people see in place of the text.
 func (r *reader) removed(id string, o object) bool {
 	sentence := o.text("text")
-	if !o.is("deleted") && (o.has("user") || !strings.Contains(sentence, "抱歉") || !strings.Contains(sentence, "删除")) {
+	told := strings.Contains(sentence, "删除") && containsAny(sentence, "抱歉", "已被")
+	if !o.is("deleted") && (o.has("user") || !told) {
 		return false
 	}
 	by := "platform"

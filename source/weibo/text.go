@@ -67,6 +67,11 @@ func attr(t html.Token, name string) string {
 	return ""
 }
 
+// entities reads the few signs that the plain texts have escaped.
+func entities(text string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#39;", "'", "&nbsp;", " ", "&amp;", "&").Replace(text)
+}
+
 // tidy takes away the space and the zero-width signs that Weibo puts at the end
 // of a text, by one API and not by the other: they would look like an edit.
 func tidy(text string) string {

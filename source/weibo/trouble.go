@@ -123,11 +123,34 @@ func asked(address string) string {
 	}
 	switch dir, last := path.Split(u.Path); {
 	case strings.HasSuffix(dir, "/statuses/") && containsAny(last, "show", "extend", "longtext"):
-		if id := u.Query().Get("id"); isID(id) {
-			return id
-		}
-	case containsAny(dir, "/status/", "/detail/") && isID(last):
-		return last
+		return number(u.Query().Get("id"))
+	case containsAny(dir, "/status/", "/detail/"):
+		return number(last)
 	}
 	return ""
+}
+
+// number is a post's id, also where it is written as the web pages do it
+// ("z0JH2lOMb"): each four signs of base 62, from the right, are seven digits.
+func number(id string) string {
+	if isID(id) {
+		return id
+	}
+	if len(id) < 8 || len(id) > 11 {
+		return ""
+	}
+	out := ""
+	for id != "" {
+		cut := max(len(id)-4, 0)
+		n := 0
+		for _, c := range id[cut:] {
+			i := strings.IndexRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", c)
+			if i < 0 {
+				return ""
+			}
+			n = n*62 + i
+		}
+		out, id = fmt.Sprintf("%07d", n)+out, id[:cut]
+	}
+	return strings.TrimLeft(out, "0")
 }

@@ -13,8 +13,11 @@ import (
 const chinaOffset = 8 * 60 * 60
 
 var (
-	agoPattern  = regexp.MustCompile(`^(\d{1,4})\s*(秒|分钟|小时|天)前$`)
-	dayPattern  = regexp.MustCompile(`^(今天|昨天|前天)\s*(\d{1,2}):(\d{2})$`)
+	agoPattern = regexp.MustCompile(`^(\d{1,4})\s*(秒|分钟|小时|天)前$`)
+	dayPattern = regexp.MustCompile(`^(今天|昨天|前天)\s*(\d{1,2}):(\d{2})$`)
+	// chinesePattern is a date as weibo.cn and the search of the web pages write it.
+	chinesePattern = regexp.MustCompile(`^(?:(\d{4})年)?(\d{1,2})月(\d{1,2})日(?:\s*(\d{1,2}):(\d{2})(?::(\d{2}))?)?$`)
+
 	datePattern = regexp.MustCompile(`^(?:(\d{4})-)?(\d{1,2})-(\d{1,2})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$`)
 )
 
@@ -42,8 +45,10 @@ func parseTime(s string, base time.Time) (time.Time, error) {
 		day := base.AddDate(0, 0, -back)
 		return time.Date(day.Year(), day.Month(), day.Day(), atoi(m[2]), atoi(m[3]), 0, 0, china).UTC(), nil
 	}
-	if m := datePattern.FindStringSubmatch(s); m != nil {
-		return date(m, base), nil
+	for _, p := range []*regexp.Regexp{datePattern, chinesePattern} {
+		if m := p.FindStringSubmatch(s); m != nil {
+			return date(m, base), nil
+		}
 	}
 	return time.Time{}, fmt.Errorf("%q is no time: wants one such as %q, %q, %q or %q", clip(s), "Thu Apr 19 10:35:57 +0800 2018", "06-27", "5分钟前", "昨天 12:30")
 }

@@ -59,7 +59,7 @@ func (d *Documents) Cursors(ctx context.Context) ([]models.Cursor, error) {
 
 // utcCursor makes a copy's times UTC, whatever zone the caller had.
 func utcCursor(c *models.Cursor) {
-	c.Success, c.Failed, c.Next, c.Event = c.Success.UTC(), c.Failed.UTC(), c.Next.UTC(), c.Event.UTC()
+	c.Success, c.Failed, c.Next, c.Held, c.Event = c.Success.UTC(), c.Failed.UTC(), c.Next.UTC(), c.Held.UTC(), c.Event.UTC()
 	gaps := make([]models.Gap, len(c.Gaps))
 	for i, g := range c.Gaps {
 		gaps[i] = models.Gap{From: g.From.UTC(), To: g.To.UTC(), Reason: g.Reason}
