@@ -37,6 +37,7 @@ func TestReadRecordedKeepsTheGoodPart(t *testing.T) {
 		{`{"data":[{"id":"]1"},{"id":oops}]}`, `{"data":[{"id":"]1"}]}`, `line 1, column 28: not valid JSON: invalid character 'o' looking for beginning of value`},
 		{`{"data":[{"id":"1","tags":[{"t":1}]},{"id":"2","tags":[{"t":1},{"t":`, `{"data":[{"id":"1","tags":[{"t":1}]}]}`, "line 1, column 69: not valid JSON: it ends too early"},
 		{"{\n  \"data\": [\n    {}\n  ],\n  \"a\": oops\n}", "{\n  \"data\": [\n    {}]}", "line 5, column 8: not valid JSON: invalid character 'o' looking for beginning of value"},
+		{`{"caption":"an album","children":{"data":[{"id":"1"},{"id":`, `{}`, "line 1, column 60: not valid JSON: it ends too early"},
 		{`{"data":`, `{}`, "line 1, column 9: not valid JSON: it ends too early"},
 	}
 	for _, tc := range tests {

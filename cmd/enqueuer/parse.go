@@ -69,14 +69,14 @@ func parseAll(env *cli.Env, p source.Parser, files []string) error {
 				errs = append(errs, fmt.Errorf("post %s: %w", b.Posts[i].ID, err))
 			}
 		}
+		if err := out.Flush(); err != nil { // whole lines, also where both streams are one
+			return fmt.Errorf("write posts: %w", err)
+		}
 		for _, err := range append(errs, b.Problems...) {
 			bad = true
 			fmt.Fprint(env.Stderr, cli.Printable(fmt.Sprintf("%s: %v\n", file, err)))
 		}
 		fmt.Fprint(env.Stderr, cli.Printable(summary(file, b)))
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("write posts: %w", err)
 	}
 	if bad {
 		return cli.ErrBadInput
@@ -89,6 +89,10 @@ func parseFile(p source.Parser, file string) (source.Batch, []error) {
 	if err != nil {
 		return source.Batch{}, []error{err}
 	}
+	return parseData(p, data)
+}
+
+func parseData(p source.Parser, data []byte) (source.Batch, []error) {
 	rec, broken := source.ReadRecorded(data)
 	var errs []error
 	if broken != nil {

@@ -108,7 +108,11 @@ func writeQueries(w io.Writer, queries []QueryStatus, now time.Time) error {
 		if q.Left != nil {
 			left = fmt.Sprintf("%.0f %%", *q.Left*100)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%.0f\t%d\t%d\t%s\t%s\n", q.Name, q.Source, ago(q.Success, now), (time.Duration(q.Lag) * time.Second).String(),
+		lag := "-"
+		if !q.Success.IsZero() {
+			lag = (time.Duration(q.Lag) * time.Second).String()
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%.0f\t%d\t%d\t%s\t%s\n", q.Name, q.Source, ago(q.Success, now), lag,
 			q.PerHour, q.Posts, q.Errors, left, in(q.Next, now))
 	}
 	if err := tw.Flush(); err != nil {

@@ -238,6 +238,9 @@ func TestPrintHidesSecrets(t *testing.T) {
 	c.Redis.URL = "rediss://me:hunter2@redis:6379/0"
 	c.Documents.URL = "mongodb://me:hunter2/@x@a:1,b:2/weft?authSource=admin"
 	c.Blobs.URL = "s3://bucket?region=eu&secretKey=hunter2&x=1"
+	c.Sources.Instagram.Token, c.Sources.Reddit.ClientSecret, c.Sources.Weibo.MobileCookie = "hunter2", "hunter2", "SUB=hunter2"
+	c.Push.Tokens = []string{"reseller:hunter2"}
+	c.Queries = []config.Query{{Name: "blog", Source: "feed", Params: map[string]string{"url": "https://me:hunter2@blog.example/feed?auth=hunter2&X-Sig=hunter2&passwd=hunter2&session=hunter2"}}}
 	c.Monitor.SessionKey = "hunter2hunter2hunter2hunter2hunter2"
 	c.Monitor.Users = []config.User{{Name: "ana", Role: "viewer", PasswordHash: "hunter2"}}
 	var log strings.Builder
@@ -251,6 +254,21 @@ func TestPrintHidesSecrets(t *testing.T) {
 		if !strings.Contains(c.String(), w) {
 			t.Errorf("%q is missing:\n%s", w, c)
 		}
+	}
+}
+
+func TestServersAndPushTokensAreChecked(t *testing.T) {
+	hash := strings.Repeat("0", 64)
+	for key, value := range map[string]string{
+		"sources.mastodon.url": "mastodon.example", "sources.bluesky.url": "ftp://bsky.social", "push.listen": "127.0.0.1:99999",
+		"push.tokens": "a:" + hash + ",a:" + strings.Repeat("1", 64),
+	} {
+		if _, err := config.Load("", nil, config.Override{Key: key, Value: value}); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %s is taken: %v", key, value, err)
+		}
+	}
+	if _, err := config.Load("", nil, config.Override{Key: "sources.weibo.url", Value: "http://127.0.0.1:8080/2"}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,7 +17,7 @@ var (
 	// userinfo takes everything up to the last @, so that a password with an
 	// unescaped / or @ in it is hidden as well.
 	userinfo    = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://[^:@/?#]*):.*@`)
-	secretParam = regexp.MustCompile(`(?i)([?&;][^=&;]*(?:pass|secret|token|key|credential|sig|auth|session)[^=&;]*=)[^&;#]*`)
+	secretParam = regexp.MustCompile(`(?i)([?&;](?:[^=&;]*(?:pass|secret|token|key|credential|sig|session)[^=&;]*|[^=&;]*auth)=)[^&;#]*`)
 )
 
 // Redact hides the password in a URL, and query parameters that look like secrets.

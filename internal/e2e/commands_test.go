@@ -30,6 +30,7 @@ func TestCommands(t *testing.T) {
 	}
 	t.Run("demo", func(t *testing.T) { testDemo(t, bin) })
 	t.Run("up survives SIGKILL", func(t *testing.T) { testUp(t, bin) })
+	t.Run("up collects", func(t *testing.T) { testUpCollects(t, bin) })
 	t.Run("scripts", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
 			Dir: "testdata/script",
@@ -141,10 +142,10 @@ type running struct {
 	password string
 }
 
-func startUp(t *testing.T, bin, data string) running {
+func startUp(t *testing.T, bin, data string, more ...string) running {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), "up", "--data", data, "--listen", "127.0.0.1:0",
-		"--set", "reconcile.interval=1s", "--set", "queue.check_interval=20ms")
+	args := []string{"up", "--data", data, "--listen", "127.0.0.1:0", "--set", "reconcile.interval=1s", "--set", "queue.check_interval=20ms"}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), append(args, more...)...)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

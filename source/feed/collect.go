@@ -166,6 +166,9 @@ func (r *run) page(ctx context.Context) (source.Batch, error) {
 		return source.Batch{}, err
 	}
 	d, err := r.c.document(a.Exchange(call))
+	if d != nil && d.cut { // reading half a page would leave a gap behind it
+		err = d.problems[len(d.problems)-1]
+	}
 	switch {
 	case a.Status == http.StatusGone:
 		r.cur.Gone = r.c.opt.Now().UTC()

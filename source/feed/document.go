@@ -3,22 +3,16 @@ package feed
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mmcdole/gofeed"
 	"github.com/mmcdole/gofeed/atom"
 	ext "github.com/mmcdole/gofeed/extensions"
-	jsonfeed "github.com/mmcdole/gofeed/json"
 	"github.com/mmcdole/gofeed/rss"
-	"golang.org/x/net/html/charset"
 )
 
 // Bounds on what one document may hold.
@@ -35,7 +29,9 @@ type document struct {
 	language string
 	authors  []string
 	next     string
+	link     string // its page, for people
 	noIndex  bool
+	cut      bool // it isn't whole
 	items    []item
 	dead     []tombstone
 	problems []error
@@ -87,80 +83,21 @@ func read(body []byte, contentType string) (*document, error) {
 	case body[0] == '{' || body[0] == '[' || body[0] == '"':
 		return readJSON(body)
 	}
-	if err := checkXML(body); err != nil {
+	err = checkXML(body)
+	if b, ok := errors.AsType[*brokenXML](err); ok {
+		// What comes before the broken place is read all the same.
+		if whole := salvage(body[:b.offset]); whole != nil && checkXML(whole) == nil {
+			if d, failed := readXML(whole); failed == nil {
+				d.cut = true
+				d.problems = append(d.problems, err)
+				return d, nil
+			}
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return readXML(body)
-}
-
-// declaration finds the encoding that an XML document names.
-var declaration = regexp.MustCompile(`^\s*<\?xml[^>]*?(?:encoding\s*=\s*["']([^"']+)["'][^>]*)?\?>`)
-
-// toUTF8 sniffs a body's character set: its mark, its declaration, its header,
-// its bytes, in this order. Many servers' headers are wrong; few files are.
-func toUTF8(body []byte, contentType string) ([]byte, error) {
-	name := ""
-	if m := declaration.FindSubmatch(body[:min(len(body), 1024)]); m != nil {
-		name = string(m[1])
-	}
-	switch {
-	case bytes.HasPrefix(body, []byte{0xFE, 0xFF}):
-		name = "utf-16be"
-	case bytes.HasPrefix(body, []byte{0xFF, 0xFE}):
-		name = "utf-16le"
-	case bytes.HasPrefix(body, []byte("\xEF\xBB\xBF")):
-		body, name = body[3:], "utf-8"
-	case name == "" && utf8.Valid(body):
-		name = "utf-8"
-	case name == "":
-		_, name, _ = charset.DetermineEncoding(body[:min(len(body), 1024)], contentType)
-	}
-	if enc, _ := charset.Lookup(name); enc != nil && !strings.EqualFold(name, "utf-8") {
-		decoded, err := io.ReadAll(io.LimitReader(enc.NewDecoder().Reader(bytes.NewReader(body)), 4*maxBody))
-		if err != nil {
-			return nil, fmt.Errorf("not in the character set %s that it claims: %w", name, err)
-		}
-		body = bytes.TrimPrefix(decoded, []byte("\uFEFF"))
-	}
-	body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	return declaration.ReplaceAll(body, nil), nil
-}
-
-// checkXML refuses what could blow up: entities of the document's own, and
-// elements within elements without end.
-func checkXML(body []byte) error {
-	d := xml.NewDecoder(bytes.NewReader(body))
-	d.Strict = false
-	depth := 0
-	for {
-		tok, err := d.RawToken()
-		switch {
-		case errors.Is(err, io.EOF):
-			if depth > 0 {
-				return fmt.Errorf("the XML ends in the middle: %d elements are open", depth)
-			}
-			return nil
-		case err != nil:
-			line, column := d.InputPos()
-			return fmt.Errorf("line %d, column %d: %w", line, column, err)
-		}
-		switch tok := tok.(type) {
-		case xml.Directive:
-			if bytes.Contains(bytes.ToUpper(tok), []byte("ENTITY")) {
-				return errors.New("it declares XML entities, which no feed needs")
-			}
-		case xml.StartElement:
-			if depth++; depth > maxDepth {
-				line, _ := d.InputPos()
-				return fmt.Errorf("line %d: over %d elements within one another", line, maxDepth)
-			}
-			if depth == 1 && !slices.Contains([]string{"rss", "feed", "rdf"}, strings.ToLower(tok.Name.Local)) {
-				return fmt.Errorf("its root is <%s>, not <rss>, <feed> or <rdf:RDF>", tok.Name.Local)
-			}
-		case xml.EndElement:
-			depth--
-		}
-	}
 }
 
 func readXML(body []byte) (*document, error) {
@@ -170,11 +107,14 @@ func readXML(body []byte) (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a feed: %w", err)
 	}
-	d := &document{id: f.Link, title: f.Title, language: f.Language, authors: people(f.Authors), noIndex: noIndex(f.Extensions), dead: tombstones(f.Extensions)}
+	d := &document{id: f.Link, link: f.Link, title: strings.TrimSpace(f.Title), language: f.Language, authors: people(f.Authors), noIndex: noIndex(f.Extensions), dead: tombstones(f.Extensions)}
 	original := func(int) any { return nil }
 	switch o := f.OriginalFeed().(type) {
 	case *rss.Feed:
 		original = func(i int) any { return o.Items[i] }
+		if o.ManagingEditor == "" && o.WebMaster != "" { // who keeps the server running wrote none of it
+			d.authors = channelAuthors(o)
+		}
 		d.next = linkOf(f.Extensions, "next")
 	case *atom.Feed:
 		if o.ID != "" {
@@ -199,6 +139,18 @@ func readXML(body []byte) (*document, error) {
 	return d, nil
 }
 
+// channelAuthors are those that an RSS channel names by other means than RSS's own.
+func channelAuthors(o *rss.Feed) []string {
+	var names []string
+	if dc := o.DublinCoreExt; dc != nil {
+		names = append(slices.Clone(dc.Author), dc.Creator...)
+	}
+	if o.ITunesExt != nil {
+		names = append(names, o.ITunesExt.Author)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.TrimSpace(name) == "" })
+}
+
 // fromXML takes over what RSS and Atom have in common.
 func fromXML(it *gofeed.Item) item {
 	one := item{
@@ -207,6 +159,9 @@ func fromXML(it *gofeed.Item) item {
 	}
 	if one.html == "" {
 		one.html = it.Description
+	}
+	if one.html == "" {
+		one.html = described(it.Extensions["media"])
 	}
 	for _, e := range it.Enclosures {
 		one.files = append(one.files, file{url: e.URL, kind: e.Type})
@@ -218,6 +173,21 @@ func fromXML(it *gofeed.Item) item {
 		}
 	}
 	return one
+}
+
+// described is what Media RSS says of an item that says nothing else, such as a video's.
+func described(m map[string][]ext.Extension) string {
+	for _, g := range m["group"] {
+		if s := described(g.Children); s != "" {
+			return s
+		}
+	}
+	for _, d := range m["description"] {
+		if strings.TrimSpace(d.Value) != "" {
+			return d.Value
+		}
+	}
+	return ""
 }
 
 // media reads Yahoo's Media RSS.
@@ -246,82 +216,6 @@ func (one *item) media(m map[string][]ext.Extension) {
 	for _, t := range m["thumbnail"] {
 		one.files = append(one.files, file{url: t.Attrs["url"], kind: "image/*", thumb: true})
 	}
-}
-
-// readJSON reads a JSON Feed. Each item is read by itself, so that one that is
-// wrong doesn't cost the others.
-func readJSON(body []byte) (*document, error) {
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(body, &top); err != nil {
-		if s, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return nil, fmt.Errorf("byte %d: %w", s.Offset, err)
-		}
-		return nil, errors.New("not a JSON Feed: an object is wanted")
-	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(top["items"], &items); err != nil || items == nil {
-		return nil, errors.New("items: not a JSON Feed without a list of this name")
-	}
-	d := &document{id: text(top["home_page_url"]), title: text(top["title"]), language: text(top["language"]), next: text(top["next_url"])}
-	if d.id == "" {
-		d.id = text(top["feed_url"])
-	}
-	var head jsonfeed.Item
-	if json.Unmarshal(pick(top, "author", "authors"), &head) == nil {
-		d.authors = names(head)
-	}
-	for i, raw := range items[:min(len(items), maxItems)] {
-		var it jsonfeed.Item
-		place := fmt.Sprintf("items[%d]", i)
-		if err := json.Unmarshal(raw, &it); err != nil || string(raw) == "null" {
-			if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-				place += "." + t.Field
-			}
-			d.problems = append(d.problems, fmt.Errorf("%s: of another type than JSON Feed says", strings.TrimSuffix(place, ".")))
-			continue
-		}
-		d.items = append(d.items, fromJSON(it, place, raw))
-	}
-	return d, nil
-}
-
-func fromJSON(it jsonfeed.Item, place string, raw json.RawMessage) item {
-	one := item{
-		place: place, id: it.ID, link: it.URL, title: it.Title, html: it.ContentHTML, text: it.ContentText, raw: raw,
-		authors: names(it), tags: it.Tags, language: it.Language, published: parseTime(it.DatePublished), updated: parseTime(it.DateModified),
-	}
-	if one.html == "" && one.text == "" {
-		one.text = it.Summary
-	}
-	one.files = append(one.files, file{url: it.Image, kind: "image/*"}, file{url: it.BannerImage, kind: "image/*"})
-	if it.Attachments != nil {
-		for _, a := range *it.Attachments {
-			one.files = append(one.files, file{url: a.URL, kind: a.MimeType, alt: a.Title})
-		}
-	}
-	return one
-}
-
-// pick makes an object of some of top's fields.
-func pick(top map[string]json.RawMessage, names ...string) []byte {
-	some := map[string]json.RawMessage{}
-	for _, n := range names {
-		if top[n] != nil {
-			some[n] = top[n]
-		}
-	}
-	b, _ := json.Marshal(some) //nolint:errchkjson // it came out of valid JSON
-	return b
-}
-
-func names(it jsonfeed.Item) []string {
-	var out []string
-	for _, a := range append(it.Authors, it.Author) {
-		if a != nil && a.Name != "" && !slices.Contains(out, a.Name) {
-			out = append(out, a.Name)
-		}
-	}
-	return out
 }
 
 func people(list []*gofeed.Person) []string {

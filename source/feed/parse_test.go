@@ -158,11 +158,49 @@ func TestJSONFeed(t *testing.T) {
 	b := parse(t, `{"version":"https://jsonfeed.org/version/1.1","home_page_url":"https://b.example/","authors":[{"name":"Ann"}],"items":[
 {"id":7,"content_text":"<not html>","image":"/a.jpg","banner_image":"/b.jpg","attachments":[{"url":"/c.png","mime_type":"image/png"},{"url":"/d.mp3","mime_type":"audio/mpeg"}],"date_published":"2026-03-01T10:00:00+01:00","tags":["A"]},
 {"id":"8","title":5},null]}`)
-	if len(b.Posts) != 1 || len(b.Problems) != 2 || !strings.HasPrefix(b.Problems[0].Error(), "items[1]") {
+	if len(b.Posts) != 2 || len(b.Problems) != 2 || !strings.HasPrefix(b.Problems[0].Error(), "items[1].title: ") {
 		t.Fatalf("%+v", b)
 	}
 	p := b.Posts[0]
 	if p.NativeID != "https://b.example/#7" || p.Text != "<not html>" || len(p.Media) != 3 || p.Author.Name != "Ann" || p.CreatedAt.Hour() != 9 || !strings.Contains(string(p.Raw), `"id":7`) {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestCutFeed: what stands before the cut is read, and the place is named.
+func TestCutFeed(t *testing.T) {
+	full := rssOf(itemOf("1"), itemOf("2"), itemOf("3"))
+	for _, cut := range []int{strings.LastIndex(full, "<item"), strings.LastIndex(full, "<item") + 9, strings.LastIndex(full, "</item") + 4} {
+		b := parse(t, full[:cut])
+		if len(b.Posts) != 2 || len(b.Problems) != 1 || !strings.Contains(b.Problems[0].Error(), "line ") {
+			t.Errorf("cut at %d: %d posts, %v", cut, len(b.Posts), b.Problems)
+		}
+	}
+}
+
+// TestOtherFeeds: what differs between feeds. All are constructed.
+func TestOtherFeeds(t *testing.T) {
+	channel := func(more, item string) string {
+		return `<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title> T </title><link>https://b.example/x/</link>` + more + `<item><guid>https://b.example/1</guid>` + item + `</item></channel></rss>`
+	}
+	p := parse(t, channel(`<webMaster>tech@b.example (Tech)</webMaster>`, `<link>/p/1</link><description><![CDATA[<a href="../y">here</a> <a href="https://b.example/tag/a" rel="tag">a</a> <img alt="loading" src="i.jpg">]]></description>`)).Posts[0]
+	if p.Author.Name != "T" || p.URL != "https://b.example/p/1" || p.Text != "here a" || !slices.Equal(p.Links, []string{"https://b.example/y"}) || p.Media[0].URL != "https://b.example/p/i.jpg" || p.Media[0].Alt != "" {
+		t.Errorf("%+v", p)
+	}
+	p = parse(t, channel("", "<description>one\ntwo &amp;amp; &#1;\x0bthree</description>")).Posts[0]
+	if p.Text != "one\ntwo & three" {
+		t.Errorf("plain description: %q", p.Text)
+	}
+	p = parse(t, channel("", `<media:group><media:description>a yellow coat</media:description></media:group>`)).Posts[0]
+	if p.Text != "a yellow coat" {
+		t.Errorf("media description: %q", p.Text)
+	}
+	body := `<?xml version="1.0" encoding="windows-1251"?>` + channel("", "<title>Красное</title>")
+	if p = parse(t, body).Posts[0]; p.Text != "Красное" {
+		t.Errorf("a body that a recorder kept as text: %q", p.Text)
+	}
+	p = parse(t, `<feed xmlns="http://www.w3.org/2005/Atom"><id>tag:a.example,2020:x</id><link href="https://a.example/"/><entry><id>tag:a.example,2020:1</id><link href="/1"/><content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>Hi <b>you</b><br/>all</p><img src="p.jpg"/></div></content></entry></feed>`).Posts[0]
+	if p.URL != "https://a.example/1" || p.Text != "Hi you\nall" || p.Media[0].URL != "https://a.example/p.jpg" || p.Author.Handle != "a.example" {
 		t.Errorf("%+v", p)
 	}
 }

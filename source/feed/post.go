@@ -98,7 +98,7 @@ func (d *document) post(it item, now time.Time) (models.Post, error) {
 	}
 	p := models.Post{
 		ID: models.PostID(Name, native), SchemaVersion: models.SchemaVersion, Source: Name, NativeID: native,
-		URL: d.address(it.link, d.id), CreatedAt: created, CollectedAt: now.UTC(), Author: d.author(it),
+		URL: d.address(it.link, d.link), CreatedAt: created, CollectedAt: now.UTC(), Author: d.author(it),
 		Text: plain(it), Media: d.media(it), Raw: it.raw, Language: lang(it.language, d.language),
 	}
 	if it.updated.After(created) && !it.updated.After(now) {
@@ -116,6 +116,9 @@ func (d *document) post(it item, now time.Time) (models.Post, error) {
 	if d.noIndex {
 		p.Flags = append(p.Flags, models.NoIndex)
 		p.Author, p.Raw = models.Author{Location: models.Location{Kind: "none"}}, withoutAuthor(p.Raw)
+	}
+	for _, l := range extract.HTMLLinks(it.html) {
+		p.Links = append(p.Links, d.address(l, p.URL))
 	}
 	extract.Fill(&p)
 	return p, nil
@@ -143,6 +146,9 @@ func (d *document) author(it item) models.Author {
 	if u, err := url.Parse(d.id); err == nil {
 		who.Handle = u.Host
 	}
+	if u, err := url.Parse(d.link); err == nil && who.Handle == "" {
+		who.Handle = u.Host
+	}
 	for _, list := range [][]string{it.authors, d.authors} {
 		if len(list) > 0 {
 			who.ID, who.Name = d.id+"#"+list[0], list[0]
@@ -156,8 +162,11 @@ func (d *document) author(it item) models.Author {
 // beginning as title; it is then left out.
 func plain(it item) string {
 	title, body := strings.TrimSpace(extract.HTML(it.title)), strings.TrimSpace(it.text)
-	if it.html != "" {
+	switch {
+	case strings.Contains(it.html, "<"):
 		body = strings.TrimSpace(extract.HTML(it.html))
+	case it.html != "": // plain text, whose lines are meant
+		body = strings.TrimSpace(extract.HTMLLines(it.html))
 	}
 	start := strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(title, "…"), "..."), " ")
 	switch {
@@ -184,7 +193,7 @@ func lang(told ...string) string {
 func (d *document) media(it item) []models.Media {
 	var out []models.Media
 	add := func(f file) {
-		m := models.Media{URL: d.address(f.url, it.link), Alt: strings.TrimSpace(f.alt), State: models.MediaPending}
+		m := models.Media{URL: d.address(f.url, d.address(it.link, d.link)), Alt: strings.TrimSpace(f.alt), State: models.MediaPending}
 		m.ID = unsigned(m.URL)
 		if m.URL != "" && len(out) < maxMedia && !slices.ContainsFunc(out, func(o models.Media) bool { return o.Key() == m.Key() }) {
 			out = append(out, m)
@@ -239,7 +248,7 @@ func (d *document) address(ref, base string) string {
 	if err != nil {
 		return ""
 	}
-	for _, b := range []string{base, d.id} {
+	for _, b := range []string{base, d.link, d.id} {
 		if from, err := url.Parse(b); err == nil && !u.IsAbs() && from.Host != "" {
 			u = from.ResolveReference(u)
 		}
@@ -273,6 +282,9 @@ func firstImage(s string) file {
 			}
 			if src == "" || strings.HasPrefix(src, "data:") || attr["width"] == "1" || attr["height"] == "1" {
 				continue
+			}
+			if strings.EqualFold(attr["alt"], "loading") { // what stands there until it is loaded
+				attr["alt"] = ""
 			}
 			return file{url: src, alt: attr["alt"]}
 		}

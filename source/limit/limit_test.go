@@ -32,6 +32,7 @@ func TestEverywhere(t *testing.T) {
 		{"believes no endless wait", believesNoEndlessWait},
 		{"Retry-After is for all", retryAfterIsForAll},
 		{"a refused token stops the account", refusedTokenStopsTheAccount},
+		{"a new token is tried at once", newTokenIsTried},
 		{"state", state},
 		{"unknown scripts", unknownScripts},
 	}
@@ -237,6 +238,23 @@ func retryAfterIsForAll(t *testing.T, connect func() redis.UniversalClient) {
 	if d := c.take(t, there, key, source.Rate{}); d != 5*time.Second {
 		t.Errorf("waited %v, want the 5 s that were left", d)
 	}
+}
+
+func newTokenIsTried(t *testing.T, connect func() redis.UniversalClient) {
+	c := &clock{now: t0}
+	l := limit.New(connect(), limit.Options{Environment: "new", Now: c.Now, Sleep: c.Sleep})
+	old, fresh := key, key
+	old.Token, fresh.Token = "aaaa", "bbbb"
+	must(t, l.Report(t.Context(), old, source.Signal{Stop: "get a new token"}))
+	wantTrouble(t, l.Wait(t.Context(), old, source.Rate{}), source.Stopped)
+	if waited := c.take(t, l, fresh, source.Rate{}); waited != 0 {
+		t.Errorf("the new token waited %s", waited)
+	}
+	// what it is told of the budget goes for both: it is the account's
+	must(t, l.Report(t.Context(), fresh, source.Signal{Until: t0.Add(time.Hour)}))
+	wantTrouble(t, l.Wait(t.Context(), fresh, source.Rate{}), source.Throttled)
+	must(t, l.Report(t.Context(), fresh, source.Signal{Stop: "this one too"}))
+	wantTrouble(t, l.Wait(t.Context(), fresh, source.Rate{}), source.Stopped)
 }
 
 func refusedTokenStopsTheAccount(t *testing.T, connect func() redis.UniversalClient) {

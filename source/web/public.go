@@ -39,12 +39,16 @@ func Public(allow []netip.Prefix, own ...string) *http.Client {
 	}
 	proxied := direct.Clone()
 	proxied.Proxy, proxied.DialContext = http.ProxyFromEnvironment, g.plain.DialContext
-	return &http.Client{Timeout: timeout, Transport: &routes{direct: direct, proxied: proxied}, CheckRedirect: g.redirect}
+	return &http.Client{Timeout: timeout, Transport: &routes{guard: g, direct: direct, proxied: proxied}, CheckRedirect: g.redirect}
 }
 
 // routes sends requests through the environment's proxy where it names one.
-type routes struct{ direct, proxied http.RoundTripper }
+type routes struct {
+	guard           *guard
+	direct, proxied http.RoundTripper
+}
 
+// RoundTrip makes a request.
 func (r *routes) RoundTrip(req *http.Request) (*http.Response, error) {
 	if proxy, err := http.ProxyFromEnvironment(req); err != nil || proxy != nil {
 		return r.proxied.RoundTrip(req)
