@@ -16,7 +16,10 @@ var link = regexp.MustCompile(`(?i)(?:https?://|www\.)[^\s\p{Han}。、《》【
 // clean brings a caption into NFKC and blanks its links out: their paths hold
 // words that nobody wrote.
 func clean(caption string) string {
-	s := norm.NFKC.String(strings.ToValidUTF8(caption, " "))
+	return blankLinks(norm.NFKC.String(strings.ToValidUTF8(caption, " ")))
+}
+
+func blankLinks(s string) string {
 	return link.ReplaceAllStringFunc(s, func(l string) string { return strings.Repeat(" ", len(l)) })
 }
 

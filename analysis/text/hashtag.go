@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // span is a part of a cleaned caption: the sign (and a closing one) included
@@ -18,13 +20,24 @@ type span struct {
 // with spaces within, and Xiaohongshu's mark (#穿搭[话题]#). A sign within a
 // word or an address is none, nor is a tag of digits only.
 func Hashtags(caption string) []string {
-	return names(findTags(clean(caption)))
+	return names(findTags(blankLinks(Narrow(caption))))
 }
 
 // SingleHashtags is Hashtags for networks that know no pairs, such as
 // Instagram: there "#红色#蓝色" is two tags, which on Weibo is one and a word.
 func SingleHashtags(caption string) []string {
-	return names(spans(clean(caption), false))
+	return names(spans(blankLinks(Narrow(caption)), false))
+}
+
+// Narrow brings text into NFC and makes full-width letters, digits and signs of
+// tags and mentions narrow. Punctuation stays: "，" in a tag is its author's.
+func Narrow(s string) string {
+	return strings.Map(func(r rune) rune {
+		if n := r - '！' + '!'; r >= '！' && r <= '～' && (unicode.IsLetter(n) || unicode.IsDigit(n) || n == '#' || n == '@') {
+			return n
+		}
+		return r
+	}, norm.NFC.String(strings.ToValidUTF8(s, " ")))
 }
 
 // names returns the tags' texts, lower-cased, each once.

@@ -198,19 +198,20 @@ func TestExpiredAddresses(t *testing.T) {
 	}
 	e.from.Store(asked)
 	r.run()
-	r.counted(map[models.State]int64{models.Done: 24})
+	ends := map[models.State]int64{models.Done: 23, models.Failed: 1} // the source withholds the image of post 0
+	r.counted(ends)
 	for id, p := range r.stored("instagram") {
 		for _, m := range p.Media {
-			if m.State != models.MediaOK || strings.Contains(m.URL, "secret") {
+			if m.State != models.MediaOK && m.URL != "" || strings.Contains(m.URL, "secret") {
 				t.Errorf("%s: %+v", id, m)
 			}
 		}
 	}
-	if again := e.calls.Load() - asked; again != 24 {
-		t.Errorf("the source was asked %d times about 24 posts", again)
+	if again := e.calls.Load() - asked; again != 23 {
+		t.Errorf("the source was asked %d times about 23 posts", again)
 	}
 	r.crawl() // the same images under other addresses are no edit
-	r.counted(map[models.State]int64{models.Done: 24})
+	r.counted(ends)
 }
 
 // TestAddressesThatStayExpired: one look at the source is all.
@@ -229,8 +230,8 @@ func TestAddressesThatStayExpired(t *testing.T) {
 	asked := e.calls.Load()
 	r.run()
 	r.counted(map[models.State]int64{models.Failed: 5})
-	if again := e.calls.Load() - asked; again != 5 {
-		t.Errorf("the source was asked %d times about 5 posts", again)
+	if again := e.calls.Load() - asked; again != 4 { // post 0 has no address at all
+		t.Errorf("the source was asked %d times about 4 posts", again)
 	}
 	if text := r.journey("instagram." + network.InstagramID(2)); !strings.Contains(text, "answered 403") || strings.Contains(text, "oh=") || strings.Contains(text, "secret") {
 		t.Errorf("the journey says:\n%s", text)
@@ -248,8 +249,8 @@ index: { retention: 1h }
 // store and never comes back; all else stays.
 func TestDeletionsOfAStream(t *testing.T) {
 	r := newRig(t, plain, quizzing)
-	w := world(network.Options{Posts: 80, Removals: 0.3, Closures: 2, Authors: 12, Images: 400})
-	w.Advance(60)
+	w := world(network.Options{Posts: 120, Removals: 0.4, Closures: 3, Authors: 12, Images: 400})
+	w.Advance(90)
 	base, _ := serve(t, w.Bluesky(network.BlueskyOptions{}))
 	r.at("sources.bluesky.public", base, "sources.bluesky.cdn", base)
 	r.asks(sky("sky", "", base))

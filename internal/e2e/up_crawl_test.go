@@ -46,7 +46,7 @@ push: { listen: %q, tokens: [ "reseller:%s" ] }
 	up := startUp(t, bin, filepath.Join(dir, "data"), "--config", config)
 	r := &told{t: t, bin: bin, config: config}
 	s := r.until("the query to be read and everything to end", func(s upStatus) bool {
-		return len(s.Queries) == 1 && !s.Queries[0].Next.IsZero() && s.Admitted == 50 && s.States["queued"] == 0
+		return len(s.Queries) > 0 && !s.Queries[0].Next.IsZero() && s.Admitted == 50 && s.States["queued"] == 0
 	})
 	q := s.Queries[0]
 	if q.Name != "ootd" || q.Source != "mastodon" || q.Posts != 50 || q.PerHour <= 0 || q.Success.IsZero() || q.Lag == nil || q.Errors != 0 || s.States["failed"] != 0 {

@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
-	"golang.org/x/text/unicode/norm"
 
 	"weft/analysis/text"
 	"weft/models"
@@ -49,12 +48,12 @@ func hashtags(source, s string) []string {
 
 func tags(told, found []string) []string { return join(told, found, tag) }
 
-// tag is the one form of a hashtag: NFKC, lower case, without signs.
+// tag is the one form of a hashtag: narrow, lower case, without signs.
 func tag(s string) string {
 	if len(s) > longestURL {
 		return ""
 	}
-	s = norm.NFKC.String(strings.ToLower(norm.NFKC.String(strings.ToValidUTF8(s, ""))))
+	s = text.Narrow(strings.ToLower(text.Narrow(strings.ToValidUTF8(s, ""))))
 	s = strings.Join(strings.Fields(strings.TrimFunc(s, func(r rune) bool { return r == '#' || unicode.IsSpace(r) })), " ")
 	if utf8.RuneCountInString(s) > longestTag {
 		return ""
