@@ -15,7 +15,7 @@ var (
 	ErrConflict = errors.New("conflict")
 )
 
-// ErrGone: an address gives its image no more. It may have expired, so that the
+// ErrGone means that an address gives its image no more. It may have expired, so that the
 // source has a newer one.
 var ErrGone = errors.New("it is gone")
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -202,8 +203,8 @@ func salvage(data []byte) []byte {
 	}
 	var b strings.Builder
 	b.Write(data[:cut])
-	for i := len(closers) - 1; i >= 0; i-- {
-		b.WriteByte(closers[i])
+	for _, closer := range slices.Backward(closers) {
+		b.WriteByte(closer)
 	}
 	return []byte(b.String())
 }

@@ -194,7 +194,7 @@ func (h *heif) readProperties(data []byte, iprp heifBox) {
 
 func (h *heif) readAssociations(body []byte) {
 	r := &fields{data: body}
-	version, wide := r.full(), body != nil && len(body) >= 4 && body[3]&1 != 0
+	version, wide := r.full(), len(body) >= 4 && body[3]&1 != 0
 	left := maxHEIFExtents
 	for range r.number(4) {
 		id := r.sized(version > 0)

@@ -146,7 +146,7 @@ func TestPrepareStoresStripped(t *testing.T) {
 
 func TestStripBearsCutOffFiles(t *testing.T) {
 	for name, data := range placed(t) {
-		for n := range len(data) {
+		for n := range data {
 			got := weftimage.Strip(data[:n])
 			if again := weftimage.Strip(got); !bytes.Equal(again, got) {
 				t.Fatalf("%s cut to %d bytes: stripping twice is not stripping once", name, n)
@@ -260,7 +260,7 @@ func TestPrepareRefusesHostileHEIF(t *testing.T) {
 }
 
 func oneOf(want, got string) bool {
-	for _, w := range bytes.Split([]byte(want), []byte("|")) {
+	for w := range bytes.SplitSeq([]byte(want), []byte("|")) {
 		if bytes.Contains([]byte(got), w) {
 			return true
 		}

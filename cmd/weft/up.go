@@ -50,14 +50,16 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 	if err != nil {
 		return err
 	}
+	var collector *app.Collector
+	if a.Collects() { // a mistake in a query is told before anything has begun
+		if collector, err = a.NewCollector(ctx, app.Collection{}); err != nil {
+			return cli.Usage(err)
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	cli.EndRegardless(ctx, a.Config.Drain)
 	g.Go(func() error { return a.Work(ctx) })
-	if a.Collects() {
-		collector, err := a.NewCollector(ctx, app.Collection{})
-		if err != nil {
-			return cli.Usage(err)
-		}
+	if collector != nil {
 		g.Go(func() error { return collector.Run(ctx) })
 	}
 	g.Go(func() error {

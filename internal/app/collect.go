@@ -76,7 +76,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	g.Go(func() error {
 		err := c.crawler.Run(ctx)
 		if ctx.Err() != nil {
-			return nil // told to stop
+			return nil //nolint:nilerr // told to stop
 		}
 		return err
 	})

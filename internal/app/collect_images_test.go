@@ -249,8 +249,8 @@ index: { retention: 1h }
 // store and never comes back; all else stays.
 func TestDeletionsOfAStream(t *testing.T) {
 	r := newRig(t, plain, quizzing)
-	w := world(network.Options{Posts: 120, Removals: 0.4, Closures: 3, Authors: 12, Images: 400})
-	w.Advance(90)
+	w := world(network.Options{Posts: 160, Removals: 0.4, Closures: 4, Authors: 12, Images: 400})
+	w.Advance(120)
 	base, _ := serve(t, w.Bluesky(network.BlueskyOptions{}))
 	r.at("sources.bluesky.public", base, "sources.bluesky.cdn", base)
 	r.asks(sky("sky", "", base))
@@ -324,7 +324,7 @@ func (r *rig) checkDeleted(w *network.World, before map[string]models.Post) {
 			needed[m.Original] = true
 		}
 	}
-	deleted, lived := 0, 0
+	deleted, closed, lived := 0, 0, 0
 	for _, truth := range w.Truths() {
 		id := models.PostID("bluesky", w.BlueskyID(truth.N))
 		old, known := before[id]
@@ -342,6 +342,9 @@ func (r *rig) checkDeleted(w *network.World, before map[string]models.Post) {
 			continue
 		}
 		deleted++
+		if !truth.Removed {
+			closed++
+		}
 		for _, m := range old.Media {
 			r.checkNoBlob(m, needed)
 		}
@@ -349,8 +352,8 @@ func (r *rig) checkDeleted(w *network.World, before map[string]models.Post) {
 			r.t.Errorf("readers of the history see post %d", truth.N)
 		}
 	}
-	if deleted < 10 || lived < 10 {
-		r.t.Fatalf("%d deleted, %d living: the world proves nothing", deleted, lived)
+	if deleted < 10 || closed == 0 || lived < 10 {
+		r.t.Fatalf("%d deleted, %d of them with their account, %d living: the world proves nothing", deleted, closed, lived)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -224,9 +225,7 @@ func replaced(h http.Handler, rewrite func(r *http.Request, body []byte) []byte)
 		}
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
-		for name, values := range rec.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), rec.Header())
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(rewrite(r, bytes.Clone(rec.Body.Bytes())))
 	})

@@ -200,7 +200,7 @@ func TestSeveralEnqueuers(t *testing.T) {
 		r.at("sources.mastodon.url", base)
 		r.asks(tag("all", "plain", "ootd"), tag("street", "plain", "streetstyle"))
 		for range enqueuers {
-			defer r.collect()()
+			defer r.collect()() //nolint:gocritic // all end together
 		}
 		for _, name := range []string{"all", "street"} {
 			r.has(name, "to be read", func(q app.QueryStatus) bool { return q.Next.After(r.now()) })

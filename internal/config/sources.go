@@ -143,6 +143,7 @@ func (r *reader) value(k key, n ast.Node) {
 		case objectList:
 			r.objects(k, seq)
 			return
+		default: // plain texts
 		}
 		parts := []string{}
 		for _, e := range seq.Values {

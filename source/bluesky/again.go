@@ -103,7 +103,7 @@ func (c *Connector) judge(ctx context.Context, out *source.Batch, missing []mode
 	}
 	seen := map[string]bool{}
 	for _, raw := range list {
-		seen[asObject(raw).did("did")] = true
+		seen[asObject(raw).did()] = true
 	}
 	for _, p := range missing {
 		switch did := authorOf(p); {

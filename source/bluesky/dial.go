@@ -51,7 +51,7 @@ func (c *Connector) dial(ctx context.Context, address string) (<-chan frame, err
 		header.Set("User-Agent", c.web.Agent)
 	}
 	// The library reads a time-out of the client as one of the handshake alone.
-	conn, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{ //nolint:bodyclose // the library has read it
 		HTTPClient: c.web.HTTP, HTTPHeader: header, Subprotocols: []string{"xrpc.v1.json"},
 		CompressionMode: websocket.CompressionDisabled,
 	})

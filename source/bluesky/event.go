@@ -57,7 +57,7 @@ func readEvent(line []byte) (event, error) {
 }
 
 func readV2(kind string, o object, raw json.RawMessage) (event, error) {
-	e := event{kind: kind, did: o.did("did"), at: o.time("time"), raw: raw}
+	e := event{kind: kind, did: o.did(), at: o.time("time"), raw: raw}
 	e.seq, _ = o.number("seq")
 	switch kind {
 	case "commit":
@@ -72,7 +72,7 @@ func readV2(kind string, o object, raw json.RawMessage) (event, error) {
 }
 
 func readV1(o object, raw json.RawMessage) (event, error) {
-	e := event{kind: o.text("kind"), did: o.did("did"), commit: o.object("commit"), state: o.object("account"), raw: raw}
+	e := event{kind: o.text("kind"), did: o.did(), commit: o.object("commit"), state: o.object("account"), raw: raw}
 	e.seq, _ = o.number("cursor") // servers of the second version tell it on the old wire too
 	if us, ok := o.number("time_us"); ok && us > 0 {
 		e.at = time.UnixMicro(us).UTC()

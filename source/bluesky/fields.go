@@ -108,8 +108,8 @@ func (o object) time(name string) time.Time {
 	return t.UTC()
 }
 
-func (o object) did(name string) string {
-	if s := o.text(name); didPattern.MatchString(s) {
+func (o object) did() string {
+	if s := o.text("did"); didPattern.MatchString(s) {
 		return s
 	}
 	return ""

@@ -2,6 +2,7 @@ package bluesky
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,10 +48,8 @@ func (f filter) record(record object) bool {
 	}
 	marked := told(record)
 	for _, tag := range f.tags {
-		for _, m := range marked {
-			if m == tag {
-				return true
-			}
+		if slices.Contains(marked, tag) {
+			return true
 		}
 		if within(text, "#"+tag) || within(text, "＃"+tag) {
 			return true

@@ -133,7 +133,8 @@ func (c *Connector) settings(q source.Query) (settings, error) {
 		return s, nil
 	}
 	s.backfill = span("backfill", "24h")
-	return s, s.checkSearch(q.Name)
+	err := s.checkSearch(q.Name)
+	return s, err
 }
 
 func (s *settings) checkSearch(name string) error {

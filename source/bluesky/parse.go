@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -362,7 +363,7 @@ func (c *Connector) parseError(rec source.Exchange, o object) (source.Batch, err
 func asked(address, message string) string {
 	if u, err := url.Parse(address); err == nil {
 		q := u.Query()
-		uris := append(q["uri"], q["uris"]...)
+		uris := slices.Concat(q["uri"], q["uris"])
 		if repo := q.Get("repo"); repo != "" && q.Get("collection") == postCollection {
 			uris = append(uris, postURI(repo, q.Get("rkey")))
 		}

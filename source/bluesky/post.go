@@ -139,7 +139,7 @@ func faceted(record object, text string) (mentions, links []string) {
 		case "mention":
 			name := strings.TrimLeft(f.covers(text), "@＠")
 			if name == "" {
-				name = f.object.did("did")
+				name = f.object.did()
 			}
 			if name != "" && len(name) <= 253 && !slices.Contains(mentions, name) {
 				mentions = append(mentions, name)

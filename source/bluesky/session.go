@@ -87,11 +87,12 @@ func stopped(do, format string, args ...any) error {
 // ask calls a query of the API, with the account if there is one.
 func (c *Connector) ask(ctx context.Context, method string, q url.Values) (source.Exchange, error) {
 	anonymous := c.opt.Handle == "" || c.opt.AppPassword == ""
-	base, s, err := c.opt.Base, session{}, error(nil)
+	base, s := c.opt.Base, session{}
 	if anonymous && method != searchMethod {
 		base = c.opt.Public // search isn't answered there
 	}
 	if !anonymous {
+		var err error
 		if s, err = c.logIn(ctx, ""); err != nil {
 			return source.Exchange{}, err
 		}

@@ -110,9 +110,9 @@ func (r *reports) Report(_ context.Context, k source.Key, s source.Signal) error
 func TestRateHeaders(t *testing.T) {
 	reset := time.Now().Add(4 * time.Minute).Truncate(time.Second)
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("ratelimit-limit", "3000")
-		rw.Header().Set("ratelimit-remaining", "0")
-		rw.Header().Set("ratelimit-reset", fmt.Sprint(reset.Unix()))
+		rw.Header().Set("Ratelimit-Limit", "3000")
+		rw.Header().Set("Ratelimit-Remaining", "0")
+		rw.Header().Set("Ratelimit-Reset", fmt.Sprint(reset.Unix()))
 		rw.WriteHeader(http.StatusTooManyRequests)
 		_, _ = rw.Write([]byte(`{"error":"RateLimitExceeded","message":"Rate Limit Exceeded"}`))
 	}))

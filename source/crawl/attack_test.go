@@ -300,7 +300,7 @@ func TestASilentStreamKeepsItsLease(t *testing.T) {
 		go func() { done <- c.Run(ctx) }()
 		<-s.begun
 		for range 6 * 60 {
-			time.Sleep(time.Minute) // of the bubble's clock
+			time.Sleep(time.Minute) //nolint:forbidigo // of the bubble's clock
 			if mine, err := l.Lease(t.Context(), "crawl/q", "another", time.Minute, time.Now()); mine || err != nil {
 				t.Fatalf("another process got the lease: %v", err)
 			}

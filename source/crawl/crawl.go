@@ -122,7 +122,7 @@ func (c *Crawler) Run(ctx context.Context) error {
 		}
 	}
 	all.Wait()
-	return errors.Join(append(errs, ctx.Err())...)
+	return errors.Join(errors.Join(errs...), ctx.Err())
 }
 
 func (c *Crawler) reads(name string) bool {

@@ -92,7 +92,7 @@ func spoken(told, s string) string {
 }
 
 // anyURL ends at white space, quotes and brackets, and at Chinese punctuation.
-var anyURL = regexp.MustCompile("(?i)https?://[^\\s<>\"`{}|^\\\\\u00a0\u3000-\u3003\u3008-\u3011\u3014-\u301f\u2018-\u201f\u2026\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff5e]+")
+var anyURL = regexp.MustCompile("(?i)https?://[^\\s<>\"`{}|^\\\\\u00a0\u3000-\u3003\u3008-\u3011\u3014-\u301f\u2018-\u201f\u2026\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff5e]+") //nolint:gocritic // the ranges are meant
 
 // links returns the addresses in s, as written. One that s cuts short with dots
 // is left out where the network told the whole of it.

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func read(s string, w *writer) string {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			if z.Err() != io.EOF {
+			if !errors.Is(z.Err(), io.EOF) {
 				w.text(string(z.Raw()))
 			}
 			return strings.TrimSpace(w.b.String())

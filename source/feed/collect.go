@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -233,11 +234,11 @@ func (r *run) follow(from, next string) (string, error) {
 	u, err := base.Parse(next)
 	switch {
 	case err != nil || (u.Scheme != "http" && u.Scheme != "https"):
-		return "", fmt.Errorf("it is no web address")
+		return "", errors.New("it is no web address")
 	case u.Host != base.Host && r.c.opt.Base == "":
 		return "", fmt.Errorf("it leads to another host, %s", u.Host)
 	case u.String() == from:
-		return "", fmt.Errorf("it leads back to the same page")
+		return "", errors.New("it leads back to the same page")
 	}
 	return u.String(), nil
 }

@@ -30,11 +30,12 @@ func (g *Gazetteer) chain(parts []part, with []place) (answer, bool) {
 		return answer{}, false
 	}
 	base := alone
-	if len(known) > 1 {
+	switch {
+	case len(known) > 1:
 		base = agreed
-	} else if known[0].code && len(known[0].alone) == 0 {
+	case known[0].code && len(known[0].alone) == 0:
 		base = byCode
-	} else if known[0].code && with == nil {
+	case known[0].code && with == nil:
 		known[0].places = known[0].alone
 	}
 	if len(known) == 1 && known[0].vague {

@@ -2,6 +2,7 @@ package gazetteer
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -51,11 +52,9 @@ func (g *Gazetteer) read(raw string) answer {
 		}
 		return g.silent(s, a)
 	}
-	for _, f := range flags {
-		if f == said.country {
-			said.confidence = max(said.confidence, agreed*sameLand)
-			return said
-		}
+	if slices.Contains(flags, said.country) {
+		said.confidence = max(said.confidence, agreed*sameLand)
+		return said
 	}
 	// A flag may pick among places of one name, or tell of another home.
 	if a, ok := g.answerText(s, g.table.find("@"+Fold(flags[0]))); ok && a.country == flags[0] {

@@ -263,7 +263,7 @@ func TestOpenTakesTurns(t *testing.T) {
 	enter, leave := make(chan struct{}, 20), make(chan struct{})
 	base := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		n := now.Add(1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() { //nolint:revive // until it is written
 		}
 		enter <- struct{}{}
 		<-leave

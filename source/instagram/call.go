@@ -82,10 +82,10 @@ func (c *Connector) search(ctx context.Context, tag string) (string, error) {
 		return "", err
 	}
 	o := asObject(body)
-	id := o.id("id") // as the guide has it; real answers have a list
+	id := o.id() // as the guide has it; real answers have a list
 	for _, raw := range o.list("data") {
 		if id == "" {
-			id = asObject(raw).id("id")
+			id = asObject(raw).id()
 		}
 	}
 	if id == "" {

@@ -56,7 +56,7 @@ func (e apiError) Error() string {
 
 // What only a person can mend.
 const (
-	doToken      = "get a new long-lived token and set sources.instagram.token"
+	doToken      = "get a new long-lived token and set sources.instagram.token" //nolint:gosec // advice, no secret
 	doPermission = "grant instagram_basic and the Page permissions to the app in Meta's App Review, then make a new token and set sources.instagram.token"
 	doFeature    = "apply for the feature Instagram Public Content Access in Meta's App Review, and set sources.instagram.app_secret so that calls are signed"
 	doPolicy     = "Meta blocked the app or the account for its policies: look at the alerts in the App Dashboard and appeal there"

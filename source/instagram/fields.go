@@ -55,10 +55,10 @@ func (o object) text(name string) string {
 
 // id reads an id, which has 17 or 18 digits: a number is taken as it is
 // written, since a float would lose its last digits.
-func (o object) id(name string) string {
-	s := o.text(name)
+func (o object) id() string {
+	s := o.text("id")
 	if s == "" {
-		s = string(bytes.TrimSpace(o[name]))
+		s = string(bytes.TrimSpace(o["id"]))
 	}
 	if len(s) > 40 || strings.Trim(s, "0123456789") != "" {
 		return ""

@@ -77,7 +77,7 @@ func (c *Connector) parse(rec source.Exchange, now time.Time) (page, bool) {
 		r.paging(o.object("paging"))
 	case isMedia(o):
 		r.entry("", rec.Body, models.Author{})
-	case o.id("id") != "":
+	case o.id() != "":
 		// A hashtag, an account, or media of which no field was asked for.
 	default:
 		return r.page, r.byID(o)
@@ -138,12 +138,12 @@ func (r *reader) account(raw json.RawMessage) {
 	}
 	media := bd.object("media")
 	if bd["media"] == nil {
-		if bd.id("id") == "" && bd.text("username") == "" {
+		if bd.id() == "" && bd.text("username") == "" {
 			r.problem("business_discovery.id", "an account is wanted, with id, username or media")
 		}
 		return
 	}
-	a := models.Author{ID: bd.id("id"), Handle: strings.ToLower(bd.text("username")), Name: bd.text("name")}
+	a := models.Author{ID: bd.id(), Handle: strings.ToLower(bd.text("username")), Name: bd.text("name")}
 	if n := bd.count("followers_count"); n != nil {
 		a.Followers = *n
 	}
@@ -202,10 +202,10 @@ func (r *reader) entry(place string, raw json.RawMessage, a models.Author) {
 	case m == nil:
 		r.problem(place, "an object is wanted, not %s", kind(raw))
 		return
-	case !isMedia(m) && m.id("id") != "":
+	case !isMedia(m) && m.id() != "":
 		return // a hashtag in a list of hashtags
 	}
-	id := m.id("id")
+	id := m.id()
 	if id == "" {
 		r.problem(at("id"), "an id of digits is wanted, not %s", kind(m["id"]))
 		return
@@ -265,7 +265,7 @@ func (r *reader) media(at func(string) string, m object) []models.Media {
 	for i, raw := range children {
 		child := asObject(raw)
 		told = told || child["media_type"] != nil || child["media_url"] != nil
-		if child.id("id") == "" {
+		if child.id() == "" {
 			r.problem(at(fmt.Sprintf("children.data[%d].id", i)), "an id of digits is wanted, not %s", kind(child["id"]))
 			continue
 		}
@@ -287,7 +287,7 @@ func (r *reader) media(at func(string) string, m object) []models.Media {
 // media that somebody claims rights to; such an image is kept as one that failed,
 // so that the post's content doesn't seem to change.
 func image(m object) (models.Media, bool) {
-	out := models.Media{ID: m.id("id"), State: models.MediaPending, URL: m.link("media_url"), Alt: m.text("alt_text")}
+	out := models.Media{ID: m.id(), State: models.MediaPending, URL: m.link("media_url"), Alt: m.text("alt_text")}
 	switch kind := m.text("media_type"); {
 	case kind == "VIDEO", kind == "REELS", isVideo(out.URL):
 		return out, false

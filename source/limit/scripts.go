@@ -41,8 +41,8 @@ if h[4] and reset > at then
       local gap = math.ceil((reset - at) / math.max(1, left * calls))
       redis.call('HSET', KEYS[1], 'next', string.format('%.0f', at + gap))
     end
-  end
-end
+  end -- of what is left
+end -- of what was told
 return {string.format('%.0f', at), taken, ''}
 `)
 }

@@ -80,9 +80,9 @@ func (c *Connector) token(instance string) string {
 // answer out of a cache carries the headers of the first who asked, so a moment
 // that has passed says nothing.
 func signal(a web.Answer) source.Signal {
-	limit, err := strconv.ParseFloat(a.Header.Get("X-RateLimit-Limit"), 64)
-	left, err2 := strconv.ParseFloat(a.Header.Get("X-RateLimit-Remaining"), 64)
-	reset, ok := parseTime(a.Header.Get("X-RateLimit-Reset"))
+	limit, err := strconv.ParseFloat(a.Header.Get("X-Ratelimit-Limit"), 64)
+	left, err2 := strconv.ParseFloat(a.Header.Get("X-Ratelimit-Remaining"), 64)
+	reset, ok := parseTime(a.Header.Get("X-Ratelimit-Reset"))
 	if err != nil || err2 != nil || !ok || !(limit > 0) || !(left >= 0) || !reset.After(a.At) {
 		return source.Signal{}
 	}

@@ -96,9 +96,9 @@ func TestRateLimitResetIsATime(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	left, status := "75", 200
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("X-RateLimit-Limit", "300")
-		rw.Header().Set("X-RateLimit-Remaining", left)
-		rw.Header().Set("X-RateLimit-Reset", "2026-03-01T12:04:00.216801Z")
+		rw.Header().Set("X-Ratelimit-Limit", "300")
+		rw.Header().Set("X-Ratelimit-Remaining", left)
+		rw.Header().Set("X-Ratelimit-Reset", "2026-03-01T12:04:00.216801Z")
 		rw.WriteHeader(status)
 		_, _ = rw.Write([]byte("[]"))
 	}))

@@ -58,7 +58,7 @@ func (c *cursor) begin(overlap time.Duration) {
 
 // end takes over what the pass saw, and forgets the marks that no floor needs.
 func (c *cursor) end(overlap time.Duration) {
-	all := append(c.Pass.Marks, c.Marks...)
+	all := slices.Concat(c.Pass.Marks, c.Marks)
 	c.Pass = nil
 	slices.SortStableFunc(all, func(a, b mark) int {
 		switch {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,10 +136,8 @@ func parseBool(v string, otherwise bool) (bool, error) {
 
 func oneOf(values ...string) func(string) error {
 	return func(v string) error {
-		for _, one := range values {
-			if v == one {
-				return nil
-			}
+		if slices.Contains(values, v) {
+			return nil
 		}
 		return fmt.Errorf("%q: one of %s is wanted", v, strings.Join(values, ", "))
 	}

@@ -30,7 +30,8 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 		return b, errors.New("a page for people, not an answer of Mastodon's API")
 	}
 	if rec.Status >= http.StatusBadRequest {
-		return b, r.refused(rec, &b)
+		err := r.refused(rec, &b)
+		return b, err
 	}
 	if len(bytes.TrimSpace(rec.Body)) == 0 && rec.Status != http.StatusOK {
 		return b, nil
@@ -52,7 +53,8 @@ func (c *Connector) Parse(rec source.Exchange) (source.Batch, error) {
 		b.Deletions = append(b.Deletions, models.Deletion{Source: Name, NativeID: o.text("uri"), Act: models.Delete, By: "author", At: r.now.UTC()})
 		return b, nil
 	case o.has("error") && !o.has("uri"):
-		return b, r.refused(rec, &b)
+		err := r.refused(rec, &b)
+		return b, err
 	}
 	body := status(rec.Body, o)
 	nested := false

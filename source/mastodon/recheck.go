@@ -139,7 +139,7 @@ func (c *Connector) several(ctx context.Context, instance string, list []known) 
 	a, call, err := c.get(ctx, instance, "/api/v1/statuses", form)
 	switch {
 	case a.Status == http.StatusNotFound, a.Status == http.StatusMethodNotAllowed:
-		return nil, nil
+		return map[string]json.RawMessage{}, nil
 	case err != nil:
 		return nil, err
 	case a.Status != http.StatusOK:

@@ -253,9 +253,9 @@ func TestRateHeadersAreFloats(t *testing.T) {
 			fmt.Fprint(rw, `{"access_token":"t","expires_in":3600}`)
 			return
 		}
-		rw.Header().Set("x-ratelimit-used", "6")
-		rw.Header().Set("x-ratelimit-remaining", remaining)
-		rw.Header().Set("x-ratelimit-reset", "66")
+		rw.Header().Set("X-Ratelimit-Used", "6")
+		rw.Header().Set("X-Ratelimit-Remaining", remaining)
+		rw.Header().Set("X-Ratelimit-Reset", "66")
 		fmt.Fprint(rw, `{"kind":"Listing","data":{"after":null,"children":[]}}`)
 	})
 	srv := httptest.NewServer(h)

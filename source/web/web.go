@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -101,9 +102,7 @@ func (c *Client) send(ctx context.Context, call Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, models.Faultf(models.Permanent, "%s: not an address that can be called", call.where())
 	}
-	for name, values := range call.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, call.Header)
 	if c.Agent != "" && req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", c.Agent)
 	}

@@ -166,7 +166,7 @@ func TestPictures(t *testing.T) {
 
 // The same post by the three ways is the same post.
 func TestSameContent(t *testing.T) {
-	open := one(t, status(`"text":"#穿搭# 红色 & <3 [doge] @小明 http://t.cn/A6x  ​","pic_urls":[{"thumbnail_pic":"http://wx1.sinaimg.cn/thumbnail/aa.jpg"}]`))
+	open := one(t, status(`"text":"#穿搭# 红色 & <3 [doge] @小明 http://t.cn/A6x  `+"\u200b"+`","pic_urls":[{"thumbnail_pic":"http://wx1.sinaimg.cn/thumbnail/aa.jpg"}]`))
 	page := one(t, cards(mblog(`"text":"<a href=\"https://m.weibo.cn/search?x\"><span class=\"surl-text\">#穿搭#</span></a> 红色 &amp; &lt;3 <span class=\"url-icon\"><img alt=[doge] src=\"x.png\" /></span> <a href='/n/小明'>@小明</a> <a data-url=\"http://t.cn/A6x\" href=\"https://shop\"><span class='url-icon'><img src='y.png'></span><span class=\"surl-text\">网页链接</span></a> ","pic_ids":["aa"],"pics":[{"pid":"aa","url":"https://wx3.sinaimg.cn/orj360/aa.jpg"}]`)))
 	web := one(t, `{"ok":1,"data":{"list":[`+status(`"mblogid":"M1","text":"<b>x</b>","text_raw":"#穿搭# 红色 & <3 [doge] @小明 http://t.cn/A6x ","pic_ids":["aa"],"pic_infos":{"aa":{"largest":{"url":"https://wx1.sinaimg.cn/large/aa.jpg"}}}`)+`]}}`)
 	for name, p := range map[string]models.Post{"mobile": page, "ajax": web} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ func (r *reader) status(place string, raw json.RawMessage, d dialect) {
 		r.page.Skip(reason)
 		return
 	}
-	p := r.post(id, o, d)
+	p := r.post(id, o)
 	p.CreatedAt, p.Raw = it.created, own(o, raw)
 	it.edited, it.html = p.EditedAt, d == mobile
 	p.Text, it.cut = text(o, d)
@@ -88,7 +89,7 @@ func (r *reader) status(place string, raw json.RawMessage, d dialect) {
 }
 
 // post reads all but the time and the text.
-func (r *reader) post(id string, o object, d dialect) models.Post {
+func (r *reader) post(id string, o object) models.Post {
 	user := o.object("user")
 	p := models.Post{
 		ID: models.PostID(Name, id), SchemaVersion: models.SchemaVersion, Source: Name, NativeID: id,
@@ -241,9 +242,7 @@ func own(o object, raw json.RawMessage) json.RawMessage {
 		return nil
 	}
 	cut := make(object, len(o))
-	for k, v := range o {
-		cut[k] = v
-	}
+	maps.Copy(cut, o)
 	cut["retweeted_status"] = id
 	whole, err := json.Marshal(cut)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,10 +101,8 @@ func (c *Connector) checkMode(v string) error {
 
 func oneOf(words ...string) func(string) error {
 	return func(v string) error {
-		for _, w := range words {
-			if v == w {
-				return nil
-			}
+		if slices.Contains(words, v) {
+			return nil
 		}
 		return fmt.Errorf("%q is none of %s", v, strings.Join(words, ", "))
 	}

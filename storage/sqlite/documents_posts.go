@@ -117,7 +117,8 @@ func (s *session) change(id string, c models.Change) (models.Post, bool, error) 
 		return p, false, err
 	}
 	if c.Delete != nil {
-		return p, true, s.bury(&p)
+		err := s.bury(&p)
+		return p, true, err
 	}
 	return p, true, nil
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql"
 	"os"
 	"path/filepath"
@@ -76,7 +77,7 @@ func TestSaltIsPerStoreAndStays(t *testing.T) {
 	one := openAt(t, path).w.postHash("weibo.1")
 	again := openAt(t, path).w.postHash("weibo.1")
 	other := openAt(t, filepath.Join(t.TempDir(), "docs.db")).w.postHash("weibo.1")
-	if string(one) != string(again) || string(one) == string(other) || len(one) != hashSize {
+	if !bytes.Equal(one, again) || bytes.Equal(one, other) || len(one) != hashSize {
 		t.Errorf("hashes %x and %x of one store, %x of another", one, again, other)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -313,9 +314,7 @@ func (b *bluesky) frame(e Happened, v1 bool) map[string]any {
 	if kind == "account" {
 		m["account"] = body
 	} else {
-		for name, v := range body {
-			m[name] = v
-		}
+		maps.Copy(m, body)
 	}
 	return map[string]any{"$type": "message", "payload": m}
 }

@@ -25,10 +25,10 @@ func (b *bluesky) answer(rw http.ResponseWriter, v any) {
 	b.mu.Unlock()
 	h := rw.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("ratelimit-limit", strconv.Itoa(blueskyWindow))
-	h.Set("ratelimit-remaining", strconv.Itoa(left))
-	h.Set("ratelimit-reset", strconv.FormatInt(time.Now().Add(5*time.Minute).Unix(), 10))
-	h.Set("ratelimit-policy", "3000;w=300")
+	h.Set("Ratelimit-Limit", strconv.Itoa(blueskyWindow))
+	h.Set("Ratelimit-Remaining", strconv.Itoa(left))
+	h.Set("Ratelimit-Reset", strconv.FormatInt(time.Now().Add(5*time.Minute).Unix(), 10))
+	h.Set("Ratelimit-Policy", "3000;w=300")
 	_ = json.NewEncoder(rw).Encode(v)
 }
 

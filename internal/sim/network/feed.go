@@ -83,6 +83,7 @@ func (w *World) removed() map[int]time.Time {
 			for _, n := range w.AuthorPosts(e.Author) {
 				dead[n] = e.At
 			}
+		default: // nothing goes
 		}
 	}
 	return dead
@@ -135,12 +136,13 @@ func writeAtom(p feedPage) []byte {
 		if !post.EditedAt.IsZero() {
 			updated = post.EditedAt
 		}
-		text := "<p>" + html.EscapeString(post.Text) + "</p>"
+		var text strings.Builder
+		text.WriteString("<p>" + html.EscapeString(post.Text) + "</p>")
 		for k := range post.Images {
-			text += fmt.Sprintf(`<img src="%s" alt="%s">`, p.image(post, k), html.EscapeString(post.Alt))
+			text.WriteString(fmt.Sprintf(`<img src="%s" alt="%s">`, p.image(post, k), html.EscapeString(post.Alt)))
 		}
 		fmt.Fprintf(&b, `<entry><id>%s</id><title>No. %d</title><link href="%s"/><published>%s</published><updated>%s</updated><author><name>%s</name></author><content type="html">%s</content></entry>`,
-			FeedID(post.N), post.N, FeedID(post.N), post.Created.UTC().Format(time.RFC3339), updated.UTC().Format(time.RFC3339), escape(post.Author.Name), escape(text))
+			FeedID(post.N), post.N, FeedID(post.N), post.Created.UTC().Format(time.RFC3339), updated.UTC().Format(time.RFC3339), escape(post.Author.Name), escape(text.String()))
 	}
 	b.WriteString("</feed>")
 	return []byte(b.String())

@@ -48,7 +48,7 @@ func TestInstagramPages(t *testing.T) {
 	w.Finish()
 	for _, held := range []bool{false, true} {
 		srv := httptest.NewServer(w.Instagram(network.InstagramOptions{Token: "T", Held: held, Usage: func() int { return 80 }}))
-		defer srv.Close()
+		t.Cleanup(srv.Close)
 		seen, image := map[string]bool{}, ""
 		next := "/v25.0/17843000000000001/recent_media?limit=10&access_token=T"
 		for pages := 0; next != "" && pages < 10; pages++ {

@@ -69,9 +69,9 @@ func (w *World) Mastodon(opt MastodonOptions) http.Handler {
 	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) { m.fail(rw, http.StatusNotFound, "Not Found") })
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		used := int(m.calls.Add(1)) % 300
-		rw.Header().Set("X-RateLimit-Limit", "300")
-		rw.Header().Set("X-RateLimit-Remaining", strconv.Itoa(300-used))
-		rw.Header().Set("X-RateLimit-Reset", time.Now().UTC().Add(time.Minute).Format("2006-01-02T15:04:05.000000Z"))
+		rw.Header().Set("X-Ratelimit-Limit", "300")
+		rw.Header().Set("X-Ratelimit-Remaining", strconv.Itoa(300-used))
+		rw.Header().Set("X-Ratelimit-Reset", time.Now().UTC().Add(time.Minute).Format("2006-01-02T15:04:05.000000Z"))
 		open := !strings.HasPrefix(r.URL.Path, "/api/v1/")
 		if !open && m.opt.Token != "" && r.Header.Get("Authorization") != "Bearer "+m.opt.Token {
 			m.fail(rw, http.StatusUnauthorized, "This method requires an authenticated user")
@@ -237,11 +237,12 @@ func (m *mastodon) author(a *Author, indexable bool) map[string]any {
 
 func (m *mastodon) status(r *http.Request, p Post) map[string]any {
 	id := mastodonLocal(p.N)
-	content := "<p>" + html.EscapeString(p.Text)
+	var content strings.Builder
+	content.WriteString("<p>" + html.EscapeString(p.Text))
 	tags := []any{}
 	for _, t := range p.Tags {
 		address := "https://" + mastodonHost + "/tags/" + t
-		content += fmt.Sprintf(` <a href="%s" class="mention hashtag" rel="tag">#<span>%s</span></a>`, address, t)
+		content.WriteString(fmt.Sprintf(` <a href="%s" class="mention hashtag" rel="tag">#<span>%s</span></a>`, address, t))
 		tags = append(tags, map[string]string{"name": t, "url": address})
 	}
 	media := []any{}
@@ -264,7 +265,7 @@ func (m *mastodon) status(r *http.Request, p Post) map[string]any {
 		"id": id, "created_at": p.Created.UTC().Format("2006-01-02T15:04:05.000Z"), "edited_at": edited,
 		"in_reply_to_id": nil, "in_reply_to_account_id": nil, "sensitive": p.Adult, "spoiler_text": "", "visibility": "public",
 		"language": p.Language, "uri": MastodonID(p.N), "url": "https://" + mastodonHost + "/@" + p.Author.Handle + "/" + id,
-		"replies_count": 0, "reblogs_count": 0, "favourites_count": p.Likes, "content": content + "</p>", "filtered": []any{},
+		"replies_count": 0, "reblogs_count": 0, "favourites_count": p.Likes, "content": content.String() + "</p>", "filtered": []any{},
 		"reblog": nil, "account": m.author(p.Author, !p.NoIndex), "media_attachments": media, "mentions": []any{},
 		"tags": tags, "emojis": []any{}, "card": nil, "poll": nil,
 	}

@@ -165,7 +165,7 @@ func redditNumber(name string) int {
 
 func (s *reddit) info(rw http.ResponseWriter, r *http.Request) {
 	children := []any{}
-	for _, name := range strings.Split(r.URL.Query().Get("id"), ",") {
+	for name := range strings.SplitSeq(r.URL.Query().Get("id"), ",") {
 		p, ok := s.w.Post(redditNumber(name))
 		if !ok || (p.Author.State == Suspend && !p.Removed) {
 			continue

@@ -51,14 +51,15 @@ func weiboAuthor(id string) int {
 
 // WeiboText is the text of a post as both APIs must give it.
 func WeiboText(p Post) string {
-	t := p.Text
+	var t strings.Builder
+	t.WriteString(p.Text)
 	for _, tag := range p.Tags {
-		t += " #" + tag + "#"
+		t.WriteString(" #" + tag + "#")
 	}
 	if weiboLong(p) {
-		t += "\n" + strings.Repeat("一件很好看的衣服，", 20) + "[doge] http://t.cn/" + strconv.Itoa(p.N)
+		t.WriteString("\n" + strings.Repeat("一件很好看的衣服，", 20) + "[doge] http://t.cn/" + strconv.Itoa(p.N))
 	}
-	return t
+	return t.String()
 }
 
 // weiboLong reports whether lists cut a post's text.
