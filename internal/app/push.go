@@ -19,8 +19,12 @@ import (
 func (a *App) servePush(ctx context.Context) error {
 	var tokens []push.Token
 	for _, t := range a.Config.Push.Tokens {
-		name, sum, _ := strings.Cut(t, ":")
-		tokens = append(tokens, push.Token{Name: name, SHA256: sum})
+		parts := strings.Split(t, ":") // name, hash and maybe sources, as the configuration has checked
+		token := push.Token{Name: parts[0], SHA256: parts[1]}
+		if len(parts) > 2 {
+			token.Sources = strings.Split(parts[2], "+")
+		}
+		tokens = append(tokens, token)
 	}
 	h, err := push.New(pushed{intake{a}}, push.Options{Tokens: tokens, Now: a.opt.Now, Log: a.Log})
 	if err != nil {

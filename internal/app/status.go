@@ -24,13 +24,11 @@ type Status struct {
 	Parts    map[models.PartState]int `json:"parts"`
 	Items    int                      `json:"items"` // questions that wait for people, at most 10,000
 	Queries  []QueryStatus            `json:"queries,omitempty"`
-
-	at time.Time
 }
 
 // Status counts from the documents; the queue adds its own depths.
 func (a *App) Status(ctx context.Context) (Status, error) {
-	s := Status{States: map[models.State]int64{}, Parts: map[models.PartState]int{}, at: a.opt.Now()}
+	s := Status{States: map[models.State]int64{}, Parts: map[models.PartState]int{}}
 	var err error
 	if s.Admitted, err = a.Documents.Admitted(ctx); err != nil {
 		return s, fmt.Errorf("status: %w", err)
@@ -83,11 +81,11 @@ func (s Status) WriteText(w io.Writer) error {
 	}
 	if s.Queues == nil {
 		fmt.Fprintln(tw, "\nthe queue is not running")
-		return cmp.Or(tw.Flush(), writeQueries(w, s.Queries, s.at))
+		return cmp.Or(tw.Flush(), writeQueries(w, s.Queries, time.Now()))
 	}
 	fmt.Fprintln(tw, "\nqueue\tpending\tactive\tscheduled\tretry\tarchived")
 	for _, q := range s.Queues {
 		fmt.Fprintf(tw, "%s\t%d\t%d\t%d\t%d\t%d\n", q.Queue, q.Pending, q.Active, q.Scheduled, q.Retry, q.Archived)
 	}
-	return cmp.Or(tw.Flush(), writeQueries(w, s.Queries, s.at))
+	return cmp.Or(tw.Flush(), writeQueries(w, s.Queries, time.Now()))
 }

@@ -47,7 +47,7 @@ func (c *Config) sourceKeys() []key {
 		secret("sources.weibo.mobile_cookie", &s.Weibo.MobileCookie, "Cookie header of a session there."),
 		queries("queries", &c.Queries, "What is collected: a list of {name, source, profiles, every, params}; docs/sources says what each source takes. In the variable: JSON."),
 		text("push.listen", &c.Push.Listen, "Address where others send posts to (`POST /push`), such as 127.0.0.1:8082; empty is off."),
-		hashes("push.tokens", &c.Push.Tokens, "Who may: a list of `name:hash`, the SHA-256 of a token in hex. In the variable: separated by commas."),
+		hashes("push.tokens", &c.Push.Tokens, "Who may: a list of `name:hash` or `name:hash:source+source`: the SHA-256 of a token in hex, and the sources it may push to and delete from (all when there are none). In the variable: separated by commas."),
 	}
 }
 
@@ -130,7 +130,7 @@ func queries(name string, p *[]Query, meaning string) key {
 
 var (
 	queryPattern = regexp.MustCompile(`^[a-z0-9-]{1,48}$`)
-	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,32}:[0-9a-f]{64}$`)
+	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,32}:[0-9a-f]{64}(:[a-z0-9-]{1,32}(\+[a-z0-9-]{1,32})*)?$`)
 )
 
 // defaultEvery is how often a query is read that doesn't say.
@@ -172,7 +172,7 @@ func (l *loader) checkSources() {
 	}
 	for i, t := range c.Push.Tokens {
 		if !tokenPattern.MatchString(t) {
-			l.refuse("push.tokens", "token %d is not of the form name:hash, the SHA-256 in 64 hex digits", i+1)
+			l.refuse("push.tokens", "token %d is not of the form name:hash or name:hash:source+source, the hash being SHA-256 in 64 hex digits", i+1)
 		}
 		name, _, _ := strings.Cut(t, ":")
 		if slices.ContainsFunc(c.Push.Tokens[:i], func(o string) bool { return strings.HasPrefix(o, name+":") }) {
