@@ -26,7 +26,7 @@ func (c *Config) sourceKeys() []key {
 		url("sources.bluesky.public", &s.Bluesky.Public, "https://public.api.bsky.app", "Server that is asked about known posts without an account."),
 		url("sources.bluesky.cdn", &s.Bluesky.CDN, "https://cdn.bsky.app", "Server of the images."),
 		text("sources.bluesky.handle", &s.Bluesky.Handle, "Handle of the account, such as name.bsky.social. The stream needs none."),
-		secret("sources.bluesky.password", &s.Bluesky.Password, "An app password of it; never the account's own."),
+		secret("sources.bluesky.app_password", &s.Bluesky.Password, "An app password of it; never the account's own."),
 		url("sources.instagram.url", &s.Instagram.URL, "https://graph.facebook.com", "Address of the Graph API."),
 		text("sources.instagram.version", &s.Instagram.Version, "Version of the Graph API, such as v25.0; empty takes the one that Weft was tested with."),
 		secret("sources.instagram.token", &s.Instagram.Token, "Access token of a person with a role on the Page."),
