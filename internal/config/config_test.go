@@ -261,12 +261,14 @@ func TestServersAndPushTokensAreChecked(t *testing.T) {
 	hash := strings.Repeat("0", 64)
 	for key, value := range map[string]string{
 		"sources.mastodon.url": "mastodon.example", "sources.bluesky.url": "ftp://bsky.social", "push.listen": "127.0.0.1:99999",
-		"push.tokens": "a:" + hash + ",a:" + strings.Repeat("1", 64), "push.tokens ": "a:" + hash + ":No Good",
+		"push.tokens": "a:" + hash + ",a:" + strings.Repeat("1", 64),
 	} {
-		key = strings.TrimSpace(key)
 		if _, err := config.Load("", nil, config.Override{Key: key, Value: value}); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %s is taken: %v", key, value, err)
 		}
+	}
+	if _, err := config.Load("", nil, config.Override{Key: "push.tokens", Value: "a:" + hash + ":No Good"}); err == nil {
+		t.Error("a source that is no name is taken")
 	}
 	for key, value := range map[string]string{"sources.weibo.url": "http://127.0.0.1:8080/2", "push.tokens": "a:" + hash + ":acme+partner,b:" + hash} {
 		if _, err := config.Load("", nil, config.Override{Key: key, Value: value}); err != nil {

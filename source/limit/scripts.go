@@ -18,6 +18,7 @@ import "github.com/redis/go-redis/v9"
 // askScript answers {moment, "1" if a place was taken, what a person must do}.
 // ARGV: now, latest, calls in a budget, length of a budget that is not told, held, token.
 func askScript() *redis.Script {
+	//nolint:dupword // Lua ends its blocks with one word
 	return redis.NewScript(`
 local h = redis.call('HMGET', KEYS[1], 'stop', 'stopped', 'until', 'left', 'reset', 'seen', 'next', 'by')
 local now, latest, calls, per, held = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
