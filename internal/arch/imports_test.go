@@ -74,7 +74,7 @@ func TestRules(t *testing.T) {
 		{
 			"a source takes another",
 			[]pkg{{ImportPath: "weft/source/weibo", Imports: []string{"weft/source/file"}}},
-			[]string{"weft/source/weibo: imports weft/source/file; of ours it may import: weft/source/weibo, weft/models, =weft/source, weft/source/web, weft/source/extract, weft/source/gazetteer"},
+			[]string{"weft/source/weibo: imports weft/source/file; of ours it may import: weft/source/weibo, weft/models, =weft/source, weft/source/web, weft/source/extract, weft/source/gazetteer, weft/source/loose"},
 		},
 		{
 			"a step knows its store",

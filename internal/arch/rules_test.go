@@ -24,12 +24,14 @@ func layers() []layer {
 		{"weft/source/extract", []string{"weft/models", "weft/analysis/text"}},
 		{"weft/source/gazetteer", models},
 		{"weft/source/limit", []string{"weft/models", "=weft/source"}},
-		{"weft/source/images", models},
-		{"weft/source/web", []string{"weft/models", "=weft/source"}},
+		{"weft/source/images", []string{"weft/models", "weft/source/public"}},
+		{"weft/source/loose", nil},
+		{"weft/source/public", nil},
+		{"weft/source/web", []string{"weft/models", "=weft/source", "weft/source/public"}},
 		{"weft/source/push", []string{"weft/models", "=weft/source", "weft/source/file"}}, // the same NDJSON
 		{"weft/source/crawl", []string{"weft/models", "=weft/source"}},
 		// Each network by itself, on what they have in common.
-		{"weft/source/", []string{"weft/models", "=weft/source", "weft/source/web", "weft/source/extract", "weft/source/gazetteer"}},
+		{"weft/source/", []string{"weft/models", "=weft/source", "weft/source/web", "weft/source/extract", "weft/source/gazetteer", "weft/source/loose"}},
 		{"weft/analysis", models},
 		{"weft/labeling", models},
 		{"weft/queue", models},

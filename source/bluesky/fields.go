@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/source"
+	"weft/source/loose"
 )
 
 // Answers are bounded here, not trusted. A post has 3,000 bytes of text, four
@@ -35,35 +36,18 @@ var (
 // or of another type reads as nothing, so that it costs no more than itself.
 type object map[string]json.RawMessage
 
-func asObject(raw json.RawMessage) object {
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
-}
+func asObject(raw json.RawMessage) object { return loose.Object(raw) }
 
 func (o object) object(name string) object { return asObject(o[name]) }
 
 func (o object) list(name string, most int) []json.RawMessage {
-	var l []json.RawMessage
-	if json.Unmarshal(o[name], &l) != nil {
-		return nil
-	}
-	return l[:min(len(l), most)]
+	return loose.List(o[name], most)
 }
 
 func (o object) text(name string) string { return asText(o[name]) }
 
 func asText(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
-	}
-	return strings.ReplaceAll(s, "\x00", "")
+	return strings.ReplaceAll(loose.Text(raw, maxText), "\x00", "")
 }
 
 // texts reads a list of texts, and leaves out what is none.

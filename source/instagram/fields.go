@@ -3,10 +3,10 @@ package instagram
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"net/url"
-	"strconv"
 	"strings"
+
+	"weft/source/loose"
 )
 
 // The API's answers are bounded here, not trusted: a caption has 2,200
@@ -22,36 +22,15 @@ const (
 // or of another type reads as nothing, so that it costs no more than itself.
 type object map[string]json.RawMessage
 
-func asObject(raw json.RawMessage) object {
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
-}
+func asObject(raw json.RawMessage) object { return loose.Object(raw) }
 
 func (o object) object(name string) object { return asObject(o[name]) }
 
 func (o object) list(name string) []json.RawMessage { return asList(o[name]) }
 
-func asList(raw json.RawMessage) []json.RawMessage {
-	var l []json.RawMessage
-	if json.Unmarshal(raw, &l) != nil {
-		return nil
-	}
-	return l[:min(len(l), maxItems)]
-}
+func asList(raw json.RawMessage) []json.RawMessage { return loose.List(raw, maxItems) }
 
-func (o object) text(name string) string {
-	var s string
-	if json.Unmarshal(o[name], &s) != nil {
-		return ""
-	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
-	}
-	return s
-}
+func (o object) text(name string) string { return loose.Text(o[name], maxText) }
 
 // id reads an id, which has 17 or 18 digits: a number is taken as it is
 // written, since a float would lose its last digits.
@@ -76,11 +55,7 @@ func (o object) count(name string) *int64 {
 	return &n
 }
 
-func (o object) number(name string) (float64, bool) {
-	s := strings.Trim(string(bytes.TrimSpace(o[name])), `"`)
-	f, err := strconv.ParseFloat(s, 64)
-	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
-}
+func (o object) number(name string) (float64, bool) { return loose.Number(o[name]) }
 
 // link reads an address that a browser could open.
 func (o object) link(name string) string {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weft/source/loose"
 )
 
 // object is a JSON object whose fields are read one by one: a field of another
@@ -13,13 +15,7 @@ import (
 type object map[string]json.RawMessage
 
 // asObject reads raw; nil if it is no object.
-func asObject(raw json.RawMessage) object {
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
-}
+func asObject(raw json.RawMessage) object { return loose.Object(raw) }
 
 // text is a string, or a number as it is written.
 func (o object) text(name string) string {
@@ -59,11 +55,7 @@ func (o object) object(name string) object { return asObject(o[name]) }
 
 // list is an array's first entries, at most limit.
 func (o object) list(name string, limit int) []json.RawMessage {
-	var l []json.RawMessage
-	if json.Unmarshal(o[name], &l) != nil {
-		return nil
-	}
-	return l[:min(len(l), limit)]
+	return loose.List(o[name], limit)
 }
 
 // has reports whether there is a field of that name, null or not.

@@ -6,9 +6,9 @@ import (
 	"html"
 	"math"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
+
+	"weft/source/loose"
 )
 
 // The API's answers are bounded here, not trusted: a post has 40,000
@@ -24,44 +24,19 @@ const (
 // or of another type reads as nothing, so that it costs no more than itself.
 type object map[string]json.RawMessage
 
-func asObject(raw json.RawMessage) object {
-	var o object
-	if json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
-}
+func asObject(raw json.RawMessage) object { return loose.Object(raw) }
 
 func (o object) object(name string) object { return asObject(o[name]) }
 
 func (o object) list(name string) []json.RawMessage { return asList(o[name]) }
 
-func asList(raw json.RawMessage) []json.RawMessage {
-	var l []json.RawMessage
-	if json.Unmarshal(raw, &l) != nil {
-		return nil
-	}
-	return l[:min(len(l), maxItems)]
-}
+func asList(raw json.RawMessage) []json.RawMessage { return loose.List(raw, maxItems) }
 
-func (o object) text(name string) string {
-	var s string
-	if json.Unmarshal(o[name], &s) != nil {
-		return ""
-	}
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
-	}
-	return s
-}
+func (o object) text(name string) string { return loose.Text(o[name], maxText) }
 
 func (o object) truth(name string) bool { return string(bytes.TrimSpace(o[name])) == "true" }
 
-func (o object) number(name string) (float64, bool) {
-	s := strings.Trim(string(bytes.TrimSpace(o[name])), `"`)
-	f, err := strconv.ParseFloat(s, 64)
-	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
-}
+func (o object) number(name string) (float64, bool) { return loose.Number(o[name]) }
 
 // count reads a number. Nil is hidden or unknown.
 func (o object) count(name string) *int64 {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"code.dny.dev/ssrf"
+	"weft/source/public"
 )
 
 // errPrivate: somebody else than the operator sends us to an address that is not public.
@@ -28,9 +28,7 @@ var errPrivate = errors.New("it leads to an address that is not public, which is
 // Where the environment names a proxy, the proxy resolves names, and has to
 // refuse private addresses itself.
 func Public(allow []netip.Prefix, own ...string) *http.Client {
-	// The one address of a cloud's metadata that lies in public space: Azure's.
-	azure := netip.PrefixFrom(netip.AddrFrom4([4]byte{168, 63, 129, 16}), 32)
-	g := &guard{allow: allow, own: own, public: ssrf.New(ssrf.WithDeniedV4Prefixes(azure))}
+	g := &guard{own: own, internet: public.New(allow)}
 	g.plain = &net.Dialer{Timeout: timeout}
 	g.strict = &net.Dialer{Timeout: timeout, ControlContext: g.control}
 	direct := &http.Transport{
@@ -58,9 +56,8 @@ func (r *routes) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // guard decides where a connection may go.
 type guard struct {
-	allow         []netip.Prefix
 	own           []string // hosts that the operator runs or trusts
-	public        *ssrf.Guardian
+	internet      *public.Internet
 	plain, strict *net.Dialer
 }
 
@@ -77,21 +74,11 @@ func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, er
 // control sees the address that is about to be dialled, after all resolving.
 func (g *guard) control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
-	if err != nil || !g.open(to.Addr()) {
+	if err != nil || !g.internet.Open(to.Addr()) {
 		return errPrivate
 	}
 	return nil
 }
-
-// open reports whether an address is public, or allowed. An IPv4 address in
-// IPv6's clothes is judged as what it is.
-func (g *guard) open(ip netip.Addr) bool { return g.allowed(ip) || g.public.SafeAddr(bare(ip)) == nil }
-
-func (g *guard) allowed(ip netip.Addr) bool {
-	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(bare(ip)) })
-}
-
-func bare(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
 
 // redirect lets nobody choose another host of this machine's network.
 func (g *guard) redirect(req *http.Request, via []*http.Request) error {
@@ -101,9 +88,9 @@ func (g *guard) redirect(req *http.Request, via []*http.Request) error {
 	}
 	ip, err := netip.ParseAddr(host)
 	switch {
-	case err == nil && g.allowed(ip):
+	case err == nil && g.internet.Allowed(ip):
 		return nil
-	case err == nil && !g.open(ip), err != nil && g.ours(host), port != "" && port != "80" && port != "443":
+	case err == nil && !g.internet.Open(ip), err != nil && g.ours(host), port != "" && port != "80" && port != "443":
 		return errPrivate
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"weft/source/loose"
 )
 
 // object is a JSON object that is read field by field, since Weibo writes the
@@ -18,21 +20,11 @@ type object map[string]json.RawMessage
 const maxList = 1000
 
 // asObject reads an object; nil if raw is none.
-func asObject(raw json.RawMessage) object {
-	var o object
-	if !starts(raw, '{') || json.Unmarshal(raw, &o) != nil {
-		return nil
-	}
-	return o
-}
+func asObject(raw json.RawMessage) object { return loose.Object(raw) }
 
 // asList reads a list; nil if raw is none.
 func asList(raw json.RawMessage) []json.RawMessage {
-	var l []json.RawMessage
-	if !starts(raw, '[') || json.Unmarshal(raw, &l) != nil {
-		return nil
-	}
-	return l[:min(len(l), maxList)]
+	return loose.List(raw, maxList)
 }
 
 func starts(raw json.RawMessage, c byte) bool {
