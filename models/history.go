@@ -43,13 +43,24 @@ func (r *Row) Day() string { return r.CreatedAt.UTC().Format(time.DateOnly) }
 func Checksum(rows []Row) uint64 {
 	var sum uint64
 	for i := range rows {
-		h := sha256.New()
-		h.Write([]byte(rows[i].Key()))
-		h.Write([]byte{0})
-		h.Write(rows[i].Body)
-		sum += binary.BigEndian.Uint64(h.Sum(nil))
+		sum += rows[i].Checksum()
 	}
 	return sum
+}
+
+// Checksum is the first eight bytes of the SHA-256 over a row's key and body.
+func (r *Row) Checksum() uint64 {
+	h := sha256.New()
+	h.Write([]byte(r.Key()))
+	h.Write([]byte{0})
+	h.Write(r.Body)
+	return binary.BigEndian.Uint64(h.Sum(nil))
+}
+
+// Tally is what a file or table was found to hold of a part.
+type Tally struct {
+	Rows     int
+	Checksum uint64
 }
 
 // PartState is how far a part of the history has come.
@@ -60,6 +71,7 @@ type PartState string
 const (
 	PartStaged   PartState = "staged"   // rows are assigned, the file is not there
 	PartWritten  PartState = "written"  // the file is there
+	PartLoading  PartState = "loading"  // it belongs to the load job Load, which may have begun
 	PartLoaded   PartState = "loaded"   // the warehouse has it
 	PartVerified PartState = "verified" // counts and checksum agree: its posts may be purged
 )
@@ -74,6 +86,8 @@ type Part struct {
 	Checksum uint64    `json:"checksum"`
 	Bytes    int64     `json:"bytes"`
 	MadeAt   time.Time `json:"made_at"`
+	Load     string    `json:"load,omitempty"`     // the job that brings it into the warehouse
+	Loads    int       `json:"loads,omitempty"`    // how many jobs were booked for it: more than one after a mismatch
 	Replaces []string  `json:"replaces,omitempty"` // the parts whose rows it has, but for those that were erased
 }
 

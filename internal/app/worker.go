@@ -126,7 +126,7 @@ func (a *App) Reconciler() *queue.Reconciler {
 // Builder returns a part builder over the opened stores.
 func (a *App) Builder() *history.Builder {
 	return history.New(history.Params{
-		Staging: a.Documents, Mover: a.Documents, Files: a.Parts, Warehouse: history.Files{}, Clock: a.opt.Now,
+		Staging: a.Documents, Mover: a.Documents, Files: a.Parts, Clock: a.opt.Now,
 		MaxRows: a.Config.Archive.MaxRows, MinAge: a.Config.Archive.MinAge, Crash: a.opt.Crash.Hit,
 	})
 }

@@ -71,6 +71,12 @@ func drivers() map[string][]string {
 		"github.com/duckdb":                         {"weft/storage/duckdb"},
 		"github.com/parquet-go":                     {"weft/storage/parquet"},
 		"gocloud.dev":                               {"weft/storage/blobs"},
+		"go.mongodb.org/mongo-driver":               {"weft/storage/mongo"},
+		"github.com/elastic":                        {"weft/storage/elastic"},
+		"cloud.google.com/go/bigquery":              {"weft/storage/bigquery"},
+		"github.com/danielgtaylor/huma":             {"weft/api"},
+		"github.com/Shopify/toxiproxy":              {"weft/internal/e2e"},
+		"github.com/compose-spec/compose-go":        {"weft/deploy"},
 		"github.com/expr-lang/expr":                 {"weft/profile"},
 		"github.com/prometheus/client_golang":       {"weft/internal/telemetry"},
 		"go.opentelemetry.io/otel/sdk":              {"weft/internal/telemetry"},
@@ -84,7 +90,7 @@ func drivers() map[string][]string {
 
 // testOnly may be imported by tests, and by the packages named.
 func testOnly() map[string][]string {
-	helpers := []string{"weft/storage/storagetest", "weft/internal/testredis", "weft/internal/bench"}
+	helpers := []string{"weft/storage/storagetest", "weft/internal/testredis", "weft/internal/servers", "weft/internal/bench"}
 	return map[string][]string{
 		"testing":                         helpers,
 		"github.com/google/go-cmp":        helpers,
@@ -92,6 +98,7 @@ func testOnly() map[string][]string {
 		"github.com/rogpeppe/go-internal": helpers,
 		"weft/storage/storagetest":        helpers,
 		"weft/internal/testredis":         helpers,
+		"weft/internal/servers":           helpers,
 		"weft/internal/bench":             nil,
 		"weft/internal/arch":              nil,
 	}

@@ -49,18 +49,6 @@ type PartFiles interface {
 	Verify(ctx context.Context, part models.Part) (rows int, checksum uint64, err error)
 }
 
-// Warehouse takes written parts. Loading a part twice must be harmless.
-type Warehouse interface {
-	Load(ctx context.Context, parts []models.Part) error
-}
-
-// Files is the warehouse of the embedded set-up: the files are the table, so
-// there is nothing to load.
-type Files struct{}
-
-// Load does nothing.
-func (Files) Load(context.Context, []models.Part) error { return nil }
-
 const (
 	defaultMaxRows = 50_000
 	page           = 1000 // parts listed at once
@@ -72,7 +60,7 @@ type Params struct {
 	Staging   Staging
 	Mover     Mover
 	Files     PartFiles
-	Warehouse Warehouse         // nil: Files
+	Warehouse Warehouse         // nil: there is none, the files are the history
 	Clock     func() time.Time  // nil: time.Now
 	Log       *slog.Logger      // nil: silent
 	MaxRows   int               // of a part; 0: 50,000
@@ -96,9 +84,6 @@ type Pass struct {
 
 // New returns a builder.
 func New(p Params) *Builder {
-	if p.Warehouse == nil {
-		p.Warehouse = Files{}
-	}
 	if p.Clock == nil {
 		p.Clock = time.Now
 	}
@@ -173,7 +158,7 @@ func (b *Builder) load(ctx context.Context, done *Pass) error {
 		if len(parts) == 0 {
 			return nil
 		}
-		if err := b.p.Warehouse.Load(ctx, parts); err != nil {
+		if err := b.loadAll(ctx, parts); err != nil {
 			return fmt.Errorf("history: load %d parts, from %s on: %w", len(parts), parts[0].ID, err)
 		}
 		b.p.Crash("part.loaded")
@@ -191,6 +176,13 @@ func (b *Builder) load(ctx context.Context, done *Pass) error {
 			return nil // another builder books them: leave them to it
 		}
 	}
+}
+
+func (b *Builder) loadAll(ctx context.Context, parts []models.Part) error {
+	if b.p.Warehouse == nil {
+		return nil
+	}
+	return b.p.Warehouse.Load(ctx, parts[0].ID, parts)
 }
 
 // verify reads the file back, and only if it holds what was staged it books

@@ -271,13 +271,18 @@ type away struct {
 	loads []int
 }
 
-func (a *away) Load(_ context.Context, parts []models.Part) error {
+func (a *away) Load(_ context.Context, _ string, parts []models.Part) error {
 	if a.down {
 		return models.Faultf(models.Unavailable, "warehouse: refused")
 	}
 	a.loads = append(a.loads, len(parts))
 	return nil
 }
+
+func (a *away) Tally(context.Context, []models.Part) (map[string]models.Tally, error) {
+	return nil, nil
+}
+func (a *away) Remove(context.Context, []models.Part) error { return nil }
 
 func TestWarehouseAway(t *testing.T) {
 	b := setup(t)

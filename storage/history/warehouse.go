@@ -1,0 +1,20 @@
+package history
+
+import (
+	"context"
+
+	"weft/models"
+)
+
+// Warehouse is a table that holds the rows of the parts, for those who query
+// it; the files stay the truth. Every row in it says which part it is of.
+type Warehouse interface {
+	// Load brings the files of parts into the table, as the one job named load: a
+	// job of that name that was begun before is waited for, and not begun again.
+	Load(ctx context.Context, load string, parts []models.Part) error
+	// Tally counts and sums what the table holds of parts, by part id. A part of
+	// which it holds nothing is missing in the answer.
+	Tally(ctx context.Context, parts []models.Part) (map[string]models.Tally, error)
+	// Remove deletes the rows of parts. Rows that are not there are a success.
+	Remove(ctx context.Context, parts []models.Part) error
+}
