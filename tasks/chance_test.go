@@ -38,7 +38,7 @@ func TestWhateverHappens(t *testing.T) {
 			s.Posts[name] = &postSpec{Text: "first", Images: drawImages(rt), Says: drawSays(rt), Cost: map[string]float64{"heavy": 2}}
 		}
 		r := &apartReporter{T: rt}
-		w := newWorld(r, dir, s)
+		w := newWorld(r, embedded(r, dir), s)
 		r.w = w
 		defer w.close()
 		c := chance{w, rt, map[string]map[string]bool{}}

@@ -22,7 +22,7 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := newWorld(t, t.TempDir(), s)
+			w := newWorld(t, embedded(t, t.TempDir()), s)
 			defer w.close()
 			w.run(s)
 		})

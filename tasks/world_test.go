@@ -2,6 +2,7 @@ package tasks_test
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"weft/storage/blobs"
 	"weft/storage/parquet"
 	"weft/storage/sqlite"
+	"weft/storage/storagetest"
 	"weft/tasks"
 )
 
@@ -32,12 +34,10 @@ type reporter interface {
 // world is one installation with a clock of its own: real stores, real steps,
 // real runner and desk; only models and queue are played.
 type world struct {
-	t        reporter
-	ctx      context.Context
-	now      time.Time
-	docs     *sqlite.Documents
-	search   *sqlite.Search
-	blobs    *blobs.Store
+	t   reporter
+	ctx context.Context
+	now time.Time
+	stores
 	parts    *parquet.Parts
 	runner   *tasks.Runner
 	desk     *labeling.Desk
@@ -59,15 +59,22 @@ type world struct {
 	counted    map[string]int // what the recorder was told, by outcome
 }
 
-// newWorld opens a world in dir. close it.
-func newWorld(t reporter, dir string, s *scenario) *world {
+// stores are what a world keeps its data in.
+type stores struct {
+	docs   storagetest.Store
+	search storagetest.SearchStore
+	blobs  *blobs.Store
+}
+
+// newWorld makes a world over stores, which are empty. close it.
+func newWorld(t reporter, in stores, s *scenario) *world {
 	w := &world{
-		t: t, ctx: context.Background(), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+		t: t, stores: in, ctx: context.Background(), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
 		queue: &memory{}, profiles: map[string]*profile.Profile{}, parsed: library{}, posts: s.Posts,
 		between: map[models.Step][]event{}, staged: map[string][]byte{}, counted: map[string]int{},
 	}
 	w.queue.trip = func() error { return w.trip("queue", "") }
-	w.open(dir)
+	w.parts = parquet.New(w.blobs)
 	for name, body := range s.Profiles {
 		w.enforce(name, body)
 	}
@@ -94,20 +101,33 @@ func newWorld(t reporter, dir string, s *scenario) *world {
 	return w
 }
 
-func (w *world) open(dir string) {
-	var err error
-	w.docs, err = sqlite.OpenDocuments(w.ctx, filepath.Join(dir, "documents.db"))
-	w.must(err)
-	w.search, err = sqlite.OpenSearch(w.ctx, filepath.Join(dir, "search.db"))
-	w.must(err)
-	w.blobs, err = blobs.Open(w.ctx, "mem://")
-	w.must(err)
-	w.parts = parquet.New(w.blobs)
+// embedded opens the embedded stores in dir.
+func embedded(t reporter, dir string) stores {
+	ctx := context.Background()
+	docs, err := sqlite.OpenDocuments(ctx, filepath.Join(dir, "documents.db"))
+	if err != nil {
+		t.Fatalf("documents: %v", err)
+	}
+	search, err := sqlite.OpenSearch(ctx, filepath.Join(dir, "search.db"))
+	if err != nil {
+		t.Fatalf("search: %v", err)
+	}
+	return stores{docs, search, anyBlobs(t)}
+}
+
+func anyBlobs(t reporter) *blobs.Store {
+	store, err := blobs.Open(context.Background(), "mem://")
+	if err != nil {
+		t.Fatalf("blobs: %v", err)
+	}
+	return store
 }
 
 func (w *world) close() {
 	w.must(w.docs.Close())
-	w.must(w.search.Close())
+	if c, ok := w.search.(io.Closer); ok {
+		w.must(c.Close())
+	}
 	w.must(w.blobs.Close())
 }
 

@@ -167,7 +167,7 @@ func (a *App) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	mux.Handle("GET /metrics", a.Metrics.Handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		_, err := a.Documents.Admitted(r.Context())
+		_, err := a.Documents.Meta(r.Context(), "ready") // whatever it says: that it answers counts
 		if err = errors.Join(err, a.Redis.Ping(r.Context()).Err()); err != nil {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}

@@ -29,10 +29,11 @@ func (l *loader) check() {
 	if c.Data == "" {
 		l.refuse("data", "a folder is wanted")
 	}
-	l.scheme("redis.url", c.Redis.URL, Embedded, "redis", "rediss", "redis-sentinel", "redis-cluster")
+	l.checkRedis()
 	l.scheme("documents.url", c.Documents.URL, "", "sqlite", "mongodb", "mongodb+srv")
 	l.scheme("search.url", c.Search.URL, "", "sqlite", "https", "http")
-	l.scheme("history.url", c.History.URL, "", "duckdb", "bigquery")
+	l.scheme("history.url", c.History.URL, "", "duckdb", "gs", "s3")
+	l.checkWarehouse()
 	l.scheme("blobs.url", c.Blobs.URL, "", "file", "gs", "s3")
 	if c.Tracing.Endpoint != "" {
 		l.scheme("tracing.endpoint", c.Tracing.Endpoint, "", "http", "https")
@@ -52,6 +53,18 @@ func (l *loader) check() {
 	l.checkTimes()
 	l.checkMonitor()
 	l.checkSources()
+}
+
+// checkWarehouse wants the files where the warehouse can load them from.
+func (l *loader) checkWarehouse() {
+	h := l.config.History
+	if h.Warehouse == "" {
+		return
+	}
+	l.scheme("history.warehouse", h.Warehouse, "", "bigquery")
+	if !strings.HasPrefix(h.URL, "gs://") {
+		l.refuse("history.warehouse", "BigQuery loads from gs:// alone, and history.url is %q", Redact(h.URL))
+	}
 }
 
 func (l *loader) checkTimes() {
@@ -116,6 +129,7 @@ func (l *loader) scheme(name, text, alone string, schemes ...string) {
 	switch m[1] {
 	case "sqlite", "duckdb": // a path follows
 	case "mongodb": // may name several hosts, which is no URL in the strict sense
+	case RedisSingle, RedisTLS, RedisSentinel, RedisCluster: // likewise; ParseRedis reads them
 	default:
 		if u, err := neturl.Parse(text); err != nil || (u.Host == "" && u.Path == "") {
 			l.refuse(name, "%q is not a complete URL", Redact(text))

@@ -32,7 +32,7 @@ type Config struct {
 	Redis     Redis
 	Documents Store
 	Search    Store
-	History   Store
+	History   History
 	Blobs     Store
 	Profiles  []string // extra profile files or folders
 
@@ -67,6 +67,14 @@ type Redis struct {
 
 // Store is a store that is chosen by its URL.
 type Store struct{ URL string }
+
+// History is where old posts are kept, and how they are queried.
+type History struct {
+	URL         string // of the parts' files
+	Warehouse   string // of the table that they are loaded into; empty: none
+	QueryBytes  int64  // most bytes that a query of the warehouse may be billed for
+	StorageRead bool   // fetch its answers through the Storage Read API
+}
 
 // Queue is how queues are watched.
 type Queue struct {
@@ -105,6 +113,10 @@ type Archive struct {
 	MaxRows  int
 	MinAge   time.Duration
 	Interval time.Duration
+	// Small parts of a day and source are merged into parts of about MergeBytes
+	// once they are older than MergeAge; 0 is never.
+	MergeAge   time.Duration
+	MergeBytes int64
 }
 
 // Limits protect the process from hostile images.
@@ -206,7 +218,8 @@ func Default() Config {
 			models.Fetch: 120 * time.Second, models.AnalyzeLight: 30 * time.Second, models.AnalyzeHeavy: 120 * time.Second,
 			models.LabelStep: 15 * time.Second, models.Index: 30 * time.Second, models.Archive: 30 * time.Second,
 		}},
-		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second},
+		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second, MergeAge: time.Hour, MergeBytes: 128 << 20},
+		History: History{QueryBytes: 100 << 30},
 		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000},
 		Images:  Images{Timeout: 20 * time.Second},
 		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
