@@ -24,7 +24,13 @@ const settle = 4 * time.Minute
 
 // TestCrashPoints kills a worker at each named gap between two durable writes,
 // starts it again, and holds the laws against what the stores hold in the end.
-func TestCrashPoints(t *testing.T) { //nolint:tparallel // the points go side by side, but not beside other tests: the machine is small
+func TestCrashPoints(t *testing.T) { crashPoints(t, newRig) }
+
+// newRigFunc opens an installation: newRig or newProductionRig.
+type newRigFunc func(t *testing.T, posts int, retention string) *rig
+
+func crashPoints(t *testing.T, newRig newRigFunc) { //nolint:tparallel // the points go side by side, but not beside other tests: the machine is small
+	t.Helper()
 	if testing.Short() {
 		t.Skip("takes minutes: leases are 30 s")
 	}
@@ -158,14 +164,19 @@ func (r *rig) checkPurged() {
 // TestRandomCrashes lets three workers carry 2,000 posts while they are killed
 // at random, Redis is flushed, killed and restarted, and search is away.
 func TestRandomCrashes(t *testing.T) {
+	t.Parallel()
+	randomCrashes(t, newRig, 2000)
+}
+
+func randomCrashes(t *testing.T, newRig newRigFunc, posts int) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("takes minutes: leases are 30 s")
 	}
-	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
-	r := newRig(t, 2000, "8760h")
+	r := newRig(t, posts, "8760h")
 	away := filepath.Join(r.dir, "search-is-away")
 	worker := child{Label: true, Flaky: true, Outage: away}
 	first := worker
@@ -229,10 +240,15 @@ func (r *rig) restartRedis() {
 // TestOutageFailsNoRun: while search is away for longer than all attempts
 // would take, runs wait, and none fails or spends an attempt.
 func TestOutageFailsNoRun(t *testing.T) {
+	t.Parallel()
+	outageFailsNoRun(t, newRig)
+}
+
+func outageFailsNoRun(t *testing.T, newRig newRigFunc) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("waits for a real outage")
 	}
-	t.Parallel()
 	r := newRig(t, 60, "8760h")
 	away := filepath.Join(r.dir, "search-is-away")
 	if err := os.WriteFile(away, nil, 0o600); err != nil {
@@ -263,10 +279,15 @@ func TestOutageFailsNoRun(t *testing.T) {
 // TestPoison: a post that kills its worker ends as poison after three deaths,
 // and the others get through.
 func TestPoison(t *testing.T) {
+	t.Parallel()
+	poisonEnds(t, newRig)
+}
+
+func poisonEnds(t *testing.T, newRig newRigFunc) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("takes minutes: leases are 30 s")
 	}
-	t.Parallel()
 	r := newRig(t, 30, "8760h")
 	body, err := os.ReadFile(r.importFile())
 	if err != nil {

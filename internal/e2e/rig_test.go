@@ -44,15 +44,23 @@ type rig struct {
 	app    *app.App // the test's own eyes
 	posts  int
 	more   []config.Override // of the worker processes
+	stores []config.Override // where they are; none: embedded
 	mu     sync.Mutex
 	alive  map[*exec.Cmd]chan struct{}
 	output *bytes.Buffer
 }
 
+// newRig is an installation on the embedded stores.
 func newRig(t *testing.T, posts int, retention string) *rig {
 	t.Helper()
+	return newRigOn(t, posts, retention, func() []config.Override { return nil })
+}
+
+// newRigOn is an installation on the stores that are configured.
+func newRigOn(t *testing.T, posts int, retention string, stores func() []config.Override) *rig {
+	t.Helper()
 	ctx := t.Context()
-	r := &rig{t: t, ctx: ctx, dir: t.TempDir(), posts: posts, alive: map[*exec.Cmd]chan struct{}{}, output: &bytes.Buffer{}}
+	r := &rig{t: t, ctx: ctx, dir: t.TempDir(), posts: posts, alive: map[*exec.Cmd]chan struct{}{}, output: &bytes.Buffer{}, stores: stores()}
 	var err error
 	r.redis, err = testredis.Start(ctx, r.folder("redis"))
 	if errors.Is(err, testredis.ErrMissing) && os.Getenv("CI") == "" {
@@ -97,7 +105,7 @@ func (r *rig) folder(name string) string {
 
 // overrides make everything happen within seconds. The lease is asynq's own 30 s.
 func (r *rig) overrides() []config.Override {
-	return []config.Override{
+	return append([]config.Override{
 		{Key: "data", Value: filepath.Join(r.dir, "data")},
 		{Key: "redis.url", Value: r.redis.URL()},
 		{Key: "profiles", Value: filepath.Join(r.dir, "crash.yaml")},
@@ -110,7 +118,7 @@ func (r *rig) overrides() []config.Override {
 		{Key: "steps.timeouts.analyze-heavy", Value: "30s"},
 		{Key: "steps.timeouts.fetch", Value: "30s"},
 		{Key: "drain", Value: "35s"},
-	}
+	}, r.stores...)
 }
 
 // writePosts writes the import file: small real images, some posts with two,
