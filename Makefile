@@ -8,7 +8,7 @@ export GOFLAGS += -tags=nodynamic
 TESTFLAGS ?= -parallel 16 -timeout 14m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo up test race fuzz bench lint verify
+.PHONY: help deps build demo up vet test race services fuzz bench lint verify
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,12 +26,17 @@ demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=mo
 up: build ## everything in one process, on data that stays, in ./weft-data
 	bin/weft up --data weft-data --listen 127.0.0.1:8080
 
-test: deps ## all checks and tests
+vet: ## go vet
 	go vet ./...
-	go test $(TESTFLAGS) ./...
+
+test: deps vet ## all checks and tests, on servers that are started for them
+	scripts/services run -- go test $(TESTFLAGS) ./...
 
 race: deps ## all tests with the race detector
-	go test -race $(TESTFLAGS) ./...
+	scripts/services run -- go test -race $(TESTFLAGS) ./...
+
+services: ## start the servers of the tests and leave them up (stop: scripts/services stop)
+	@scripts/services start
 
 fuzz: deps ## each fuzz target for FUZZTIME (10s)
 	@grep -rEo '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sed 's|/[^/]*:func | |' | while read -r dir target; do \

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -86,7 +87,7 @@ type Part struct {
 	Checksum uint64    `json:"checksum"`
 	Bytes    int64     `json:"bytes"`
 	MadeAt   time.Time `json:"made_at"`
-	Load     string    `json:"load,omitempty"`     // the job that brings it into the warehouse
+	Load     string    `json:"load,omitempty"`     // the job that brings it into the warehouse; of a written part, one whose rows must go first
 	Loads    int       `json:"loads,omitempty"`    // how many jobs were booked for it: more than one after a mismatch
 	Replaces []string  `json:"replaces,omitempty"` // the parts whose rows it has, but for those that were erased
 }
@@ -97,6 +98,14 @@ func (p *Part) Holds(id string) bool { return p.ID == id || slices.Contains(p.Re
 // Path is where the part's file lies below the history's root: a Hive-partitioned layout.
 func (p *Part) Path() string {
 	return fmt.Sprintf("dt=%s/source=%s/part-%s.parquet", p.Day, p.Source, p.ID)
+}
+
+// ParsePath returns what Path tells of a part: its id, day and source.
+func ParsePath(path string) (Part, bool) {
+	dir, file, ok := strings.Cut(path, "/part-")
+	day, source, both := strings.Cut(strings.TrimPrefix(dir, "dt="), "/source=")
+	p := Part{ID: strings.TrimSuffix(file, ".parquet"), Day: day, Source: source}
+	return p, ok && both && p.Path() == path
 }
 
 // Campaign is a reanalysis of many posts.

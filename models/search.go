@@ -1,6 +1,7 @@
 package models
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -23,6 +24,8 @@ type SearchDoc struct {
 	Attributes []Attribute `json:"attributes,omitempty"` // of all publications, people's labels first
 	Images     []string    `json:"images,omitempty"`     // rendition blob keys
 	Flags      []Flag      `json:"flags,omitempty"`      // NoPublic is for whoever shows it to respect
+	Point      *GeoPoint   `json:"point,omitempty"`      // where it was made, if its source says so exactly
+	Embedding  []float32   `json:"embedding,omitempty"`  // of its first image: what a search for look-alikes compares
 }
 
 // Project returns what search shall hold of p. It is false when the post has
@@ -83,10 +86,31 @@ type SearchQuery struct {
 	Profiles      []string
 	Since, Until  time.Time // on CreatedAt: since inclusive, until exclusive
 	MinLikes      int64
-	Facets        []string // "source", "language", "country", "profile", "hashtag", or an attribute's name
-	Sort          string   // "newest" (default), "oldest", "relevance", "likes"
-	After         string   // opaque cursor: Next of the page before
-	Limit         int      // default 20, at most 1,000
+	Near          *GeoCircle // only documents with a Point in it
+	Facets        []string   // "source", "language", "country", "profile", "hashtag", or an attribute's name
+	Sort          string     // "newest" (default), "oldest", "relevance", "likes"
+	After         string     // opaque cursor: Next of the page before
+	Limit         int        // default 20, at most 1,000
+}
+
+// Check returns what is wrong with q that every search refuses alike.
+func (q SearchQuery) Check() error {
+	if n := q.Near; n != nil && !(n.Lat >= -90 && n.Lat <= 90 && n.Lon >= -180 && n.Lon <= 180 && n.Meters > 0 && n.Meters <= 21e6) {
+		return fmt.Errorf("near %v, %v within %v m; allowed: latitudes up to 90, longitudes up to 180, and up to 21,000,000 m", n.Lat, n.Lon, n.Meters)
+	}
+	return nil
+}
+
+// GeoPoint is a place on the earth, in degrees.
+type GeoPoint struct {
+	Lat float64 `json:"lat"`
+	Lon float64 `json:"lon"`
+}
+
+// GeoCircle is what lies around a place, on a sphere of the earth's mean radius.
+type GeoCircle struct {
+	GeoPoint
+	Meters float64 `json:"meters"`
 }
 
 // SearchAnswer is one page of hits, with the facets of all hits.

@@ -16,4 +16,9 @@
 //     an auto-pipelining client, which merges the round trips of concurrent
 //     callers: half as much again in posts per second. The servers don't use it:
 //     their few commands at a time would only wait for each other.
+//   - Scripts are sent by their hash, and as text where a server doesn't know them,
+//     such as after a failover. That holds for merged round trips too, where each
+//     caller sees its own answer; in a pipeline of one's own nobody would.
+//   - All keys of a queue have the hash tag {queue}, so a queue lies on one member
+//     of a cluster. asynq:queues and the marker have none: they lie anywhere.
 package queue

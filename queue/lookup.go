@@ -77,7 +77,8 @@ func taskKey(queue, id string) string { return "asynq:{" + queue + "}:t:" + id }
 func leaseKey(queue string) string    { return "asynq:{" + queue + "}:lease" }
 
 // allQueues is the set in which asynq registers queue names. Its client does so
-// once per process, so an emptied Redis has to be told again.
+// once per process, so a Redis that was emptied, or a cluster's member that holds
+// just this key, has to be told again.
 const allQueues = "asynq:queues"
 
 // Register puts the queues' names into asynq's set.
@@ -92,29 +93,55 @@ func (c *Client) Register(ctx context.Context) error {
 	return nil
 }
 
-// Epoch returns the marker that tells whether Redis was emptied; "" when it has none.
+// Epoch returns the marker that tells whether Redis was emptied; "" when it has
+// none, or not all of them.
 func (c *Client) Epoch(ctx context.Context) (string, error) {
-	v, err := c.rdb.Get(ctx, c.epochKey()).Result()
-	if errors.Is(err, redis.Nil) {
-		return "", nil
-	}
-	if err != nil {
+	var got []*redis.StringCmd
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range c.markers() {
+			got = append(got, p.Get(ctx, key))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", models.Faultf(models.Unavailable, "queue: epoch: %w", err)
 	}
-	return v, nil
+	for _, g := range got {
+		if g.Val() != got[0].Val() {
+			return "", nil
+		}
+	}
+	return got[0].Val(), nil
 }
 
 // SetEpoch sets the marker.
 func (c *Client) SetEpoch(ctx context.Context, epoch string) error {
-	if err := c.rdb.Set(ctx, c.epochKey(), epoch, 0).Err(); err != nil {
+	_, err := c.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, key := range c.markers() {
+			p.Set(ctx, key, epoch, 0)
+		}
+		return nil
+	})
+	if err != nil {
 		return models.Faultf(models.Unavailable, "queue: set epoch: %w", err)
 	}
 	return nil
 }
 
-func (c *Client) epochKey() string {
-	if c.opt.Environment == "" {
-		return "weft:epoch"
+// markers are the keys that hold the epoch. Queues of a cluster lie on several
+// members, of which one may come back empty: there each queue has a marker beside it.
+func (c *Client) markers() []string {
+	prefix := "weft:"
+	if c.opt.Environment != "" {
+		prefix += c.opt.Environment + ":"
 	}
-	return "weft:" + c.opt.Environment + ":epoch"
+	keys := []string{prefix + "epoch"}
+	if _, ok := c.rdb.(*redis.ClusterClient); ok {
+		for _, step := range models.Steps() {
+			for _, lane := range []models.Lane{models.Normal, models.Bulk} {
+				keys = append(keys, prefix+"epoch:{"+c.Queue(step, lane)+"}")
+			}
+		}
+	}
+	return keys
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -14,31 +13,10 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
-	"weft/internal/testredis"
 	"weft/models"
 	"weft/queue"
 	"weft/storage/sqlite"
 )
-
-// start gives a test a redis-server of its own.
-func start(t *testing.T) *redis.Client {
-	t.Helper()
-	s, err := testredis.Start(t.Context(), t.TempDir())
-	if errors.Is(err, testredis.ErrMissing) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	rdb := redis.NewClient(&redis.Options{Addr: s.Addr})
-	t.Cleanup(func() {
-		_ = rdb.Close()
-		if err := s.Kill(); err != nil {
-			t.Error(err)
-		}
-	})
-	return rdb
-}
 
 func client(t *testing.T, rdb redis.UniversalClient, opt queue.Options) *queue.Client {
 	t.Helper()
@@ -63,15 +41,19 @@ func eventually(t *testing.T, what string, fact func() bool) {
 	}
 }
 
-func TestQueueNames(t *testing.T) {
-	c := client(t, start(t), queue.Options{Environment: "staging"})
+func TestQueueNames(t *testing.T) { queueNames(t, single(t)) }
+
+func queueNames(t *testing.T, rdb redis.UniversalClient) {
+	c := client(t, rdb, queue.Options{Environment: "staging"})
 	if got := c.Queue(models.AnalyzeHeavy, models.Bulk); got != "staging-analyze-heavy.bulk" {
 		t.Errorf("queue is %q", got)
 	}
 }
 
-func TestEnqueueTwiceIsNotFresh(t *testing.T) {
-	c := client(t, start(t), queue.Options{})
+func TestEnqueueTwiceIsNotFresh(t *testing.T) { enqueueTwiceIsNotFresh(t, single(t)) }
+
+func enqueueTwiceIsNotFresh(t *testing.T, rdb redis.UniversalClient) {
+	c := client(t, rdb, queue.Options{})
 	r := run("a.1")
 	for i, want := range []bool{true, false} {
 		fresh, err := c.Enqueue(t.Context(), r)
@@ -85,8 +67,9 @@ func TestEnqueueTwiceIsNotFresh(t *testing.T) {
 	}
 }
 
-func TestPayloadIsSmall(t *testing.T) {
-	rdb := start(t)
+func TestPayloadIsSmall(t *testing.T) { payloadIsSmall(t, single(t)) }
+
+func payloadIsSmall(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{})
 	r := run("weibo." + fmt.Sprintf("%048d", 1))
 	r.Profile = "a-name-of-thirty-two-characters-"
@@ -105,8 +88,9 @@ func TestPayloadIsSmall(t *testing.T) {
 	}
 }
 
-func TestEnqueueAllEnqueuesEach(t *testing.T) {
-	rdb := start(t)
+func TestEnqueueAllEnqueuesEach(t *testing.T) { enqueueAllEnqueuesEach(t, single(t)) }
+
+func enqueueAllEnqueuesEach(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{})
 	var runs []models.Run
 	for i := range 5000 {
@@ -121,8 +105,9 @@ func TestEnqueueAllEnqueuesEach(t *testing.T) {
 }
 
 // TestKeys holds the keys that Weft reads itself to those of asynq's version.
-func TestKeys(t *testing.T) {
-	rdb := start(t)
+func TestKeys(t *testing.T) { keys(t, single(t)) }
+
+func keys(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{MaxDepth: 1, Poll: time.Millisecond})
 	if _, err := c.Enqueue(t.Context(), run("a.1")); err != nil {
 		t.Fatal(err)
@@ -165,7 +150,10 @@ func serve(t *testing.T, c *queue.Client, h queue.Handler) *queue.Servers {
 }
 
 func TestWaitRoomWaitsForAFifthToBeWorkedOff(t *testing.T) {
-	rdb := start(t)
+	waitRoomWaitsForAFifthToBeWorkedOff(t, single(t))
+}
+
+func waitRoomWaitsForAFifthToBeWorkedOff(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{MaxDepth: 10, Poll: time.Millisecond})
 	var runs []models.Run
 	for i := range 10 {
@@ -187,8 +175,9 @@ func TestWaitRoomWaitsForAFifthToBeWorkedOff(t *testing.T) {
 	}
 }
 
-func TestLookTellsWaitingFromGone(t *testing.T) {
-	rdb := start(t)
+func TestLookTellsWaitingFromGone(t *testing.T) { lookTellsWaitingFromGone(t, single(t)) }
+
+func lookTellsWaitingFromGone(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{})
 	r := run("a.1")
 	look := func() queue.Sight {
@@ -225,8 +214,10 @@ func TestLookTellsWaitingFromGone(t *testing.T) {
 
 // TestOnlyAttemptsCount: asynq's retry count less the recorded attempts is the
 // number of deaths, so nothing else may count.
-func TestOnlyAttemptsCount(t *testing.T) {
-	c := client(t, start(t), queue.Options{})
+func TestOnlyAttemptsCount(t *testing.T) { onlyAttemptsCount(t, single(t)) }
+
+func onlyAttemptsCount(t *testing.T, rdb redis.UniversalClient) {
+	c := client(t, rdb, queue.Options{})
 	var counts []int
 	var calls atomic.Int64
 	done := make(chan struct{})
@@ -254,8 +245,9 @@ func TestOnlyAttemptsCount(t *testing.T) {
 
 // TestEmptiedRedis: every queued run gets seq+1 and a new task, asynq knows its
 // queues again, and a second pass finds nothing to do.
-func TestEmptiedRedis(t *testing.T) {
-	rdb := start(t)
+func TestEmptiedRedis(t *testing.T) { emptiedRedis(t, single(t)) }
+
+func emptiedRedis(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{})
 	docs, err := sqlite.OpenDocuments(t.Context(), filepath.Join(t.TempDir(), "documents.db"))
 	if err != nil {
@@ -273,9 +265,7 @@ func TestEmptiedRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := rdb.FlushAll(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
+	empty(t, rdb)
 	if s, err := rec.Pass(t.Context()); err != nil || s.Epoch != n {
 		t.Fatalf("after the flush: %+v, %v", s, err)
 	}
@@ -296,8 +286,9 @@ func TestEmptiedRedis(t *testing.T) {
 
 // TestLostTaskIsEnqueuedAgain: a run whose task is not in the queue when it is
 // due gets it again, with the same seq; one whose task was archived gets another.
-func TestLostTaskIsEnqueuedAgain(t *testing.T) {
-	rdb := start(t)
+func TestLostTaskIsEnqueuedAgain(t *testing.T) { lostTaskIsEnqueuedAgain(t, single(t)) }
+
+func lostTaskIsEnqueuedAgain(t *testing.T, rdb redis.UniversalClient) {
 	c := client(t, rdb, queue.Options{})
 	docs, err := sqlite.OpenDocuments(t.Context(), filepath.Join(t.TempDir(), "documents.db"))
 	if err != nil {

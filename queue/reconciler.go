@@ -163,11 +163,11 @@ func (r *Reconciler) checkEpoch(ctx context.Context, s *Summary) error {
 	if err != nil {
 		return fmt.Errorf("reconcile: epoch: %w", err)
 	}
-	if there != "" && there == known {
-		return nil
-	}
 	if err := r.client.Register(ctx); err != nil {
 		return err
+	}
+	if there != "" && there == known {
+		return nil
 	}
 	if known == "" { // the first pass ever
 		known = rand.Text()

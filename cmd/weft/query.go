@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"weft/internal/app"
@@ -22,8 +23,10 @@ func queryCommand(env *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "query SQL",
 		Short: "Ask the history in SQL",
-		Long: `Ask the history in SQL (DuckDB's dialect), read-only and offline. "posts" holds
-the newest row of each post and profile, "history" every row. The same Parquet
+		Long: `Ask the history in SQL (DuckDB's dialect), read-only and offline; with
+history.warehouse it is BigQuery that is asked, in its dialect, and a query must
+say from which day on it looks (WHERE dt >= DATE '2026-03-01'). "posts" holds the
+newest row of each post and profile, "history" every row. The same Parquet
 files open in other readers, as a Hive-partitioned set: polars and DuckDB take
 them as they are, pandas with pandas.read_parquet("weft-data/history", partitioning=None).`,
 		Example: `  weft query "SELECT * FROM posts LIMIT 5"
@@ -35,25 +38,51 @@ them as they are, pandas with pandas.read_parquet("weft-data/history", partition
 			if err != nil {
 				return err
 			}
-			dir, err := app.HistoryPath(cfg)
-			if err != nil {
-				return cli.Usage(err)
+			var columns []string
+			var rows [][]any
+			if dir, local := app.HistoryPath(cfg); local {
+				columns, rows, err = askFolder(cmd.Context(), env, dir, args[0])
+			} else {
+				columns, rows, err = askWarehouse(cmd.Context(), env, args[0])
 			}
-			if _, err := os.Stat(dir); err != nil {
-				return cli.Usage(fmt.Errorf("no history in %s yet: give the folder of `weft up` with --data", dir))
-			}
-			h, err := duckdb.Open(cmd.Context(), filepath.Clean(dir))
-			if err != nil {
-				return err
-			}
-			defer h.Close()
-			columns, rows, err := ask(cmd.Context(), env, h, args[0])
 			if err != nil {
 				return err
 			}
 			return env.Print(records(columns, rows), func(w io.Writer) error { return writeRows(w, columns, rows) })
 		},
 	}
+}
+
+// askFolder asks the files in a folder.
+func askFolder(ctx context.Context, env *cli.Env, dir, query string) (columns []string, rows [][]any, err error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, nil, cli.Usage(fmt.Errorf("no history in %s yet: give the folder of `weft up` with --data", dir))
+	}
+	h, err := duckdb.Open(ctx, filepath.Clean(dir))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	return ask(ctx, env, h, query)
+}
+
+// askWarehouse asks BigQuery, and says on stderr what that reads, since that is
+// what it costs.
+func askWarehouse(ctx context.Context, env *cli.Env, query string) (columns []string, rows [][]any, err error) {
+	a, err := env.OpenExisting(ctx, app.Options{Service: "weft-query", NoQueue: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if a.Warehouse == nil {
+		return nil, nil, cli.Usage(errors.New("the history lies in a bucket: set history.warehouse to the table that it is loaded into, or copy the files and give their folder as history.url duckdb:FOLDER"))
+	}
+	bytes, err := a.Warehouse.Estimate(ctx, query)
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(env.Stderr, "reads %s\n", humanize.IBytes(uint64(bytes)))
+	return a.Warehouse.Query(ctx, query)
 }
 
 // ask follows what the documents say is the history. Without them, as in a copy

@@ -3,12 +3,15 @@ package answers
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"testing"
 	"time"
 
+	"weft/internal/servers"
 	"weft/models"
+	"weft/storage/bigquery"
 	"weft/storage/blobs"
 	"weft/storage/duckdb"
 	"weft/storage/parquet"
@@ -50,6 +53,26 @@ func TestHistory(t *testing.T) {
 			save(t, func(g *golden) { g.History = got })
 		}
 		checkHistory(t, got)
+	})
+	t.Run("bigquery", func(t *testing.T) {
+		root := "gs://" + servers.Bucket(t)
+		endpoint, gcs := servers.URL(t, servers.BigQuery), servers.URL(t, servers.GCS)
+		files, err := blobs.Open(t.Context(), root+"?endpoint="+url.QueryEscape(gcs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer files.Close()
+		parts := writeParts(t, parquet.New(files))
+		w, err := bigquery.Open(t.Context(), bigquery.Options{URL: servers.Dataset(t, endpoint), Files: root})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		if err := w.Load(t.Context(), "answers", parts); err != nil {
+			t.Fatal(err)
+		}
+		ask := func(sql string) ([]string, [][]any, error) { return w.Query(t.Context(), sql) }
+		checkHistory(t, askHistory(t, dialect{days: "dt BETWEEN DATE '$1' AND DATE '$2'", join: ", UNNEST($1) AS $2"}, q.History, ask))
 	})
 }
 

@@ -1,10 +1,15 @@
 package answers
 
 import (
+	"crypto/rand"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
+	"weft/internal/servers"
+	"weft/storage/elastic"
 	"weft/storage/sqlite"
 	"weft/storage/storagetest"
 )
@@ -26,6 +31,17 @@ func TestSearch(t *testing.T) {
 		}
 		checkSearch(t, s, q.Search)
 	})
+	t.Run("elasticsearch", func(t *testing.T) {
+		prefix, none := "answers"+strings.ToLower(rand.Text()[:8]), 0
+		address := strings.TrimSuffix(servers.URL(t, servers.Elastic), "/")
+		s, err := elastic.Open(t.Context(), address+"/"+prefix, elastic.Options{Refresh: true, Replicas: &none})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer servers.DropIndices(t, address, prefix)
+		defer s.Close()
+		checkSearch(t, s, q.Search)
+	})
 }
 
 func checkSearch(t *testing.T, s storagetest.SearchStore, questions []searchQuestion) {
@@ -39,12 +55,16 @@ func checkSearch(t *testing.T, s storagetest.SearchStore, questions []searchQues
 // askSearch fills the store, and asks everything.
 func askSearch(t *testing.T, s storagetest.SearchStore, questions []searchQuestion) map[string]searchAnswer {
 	t.Helper()
+	var put sync.WaitGroup
 	for i, d := range storagetest.SearchDocs(posts) {
 		d.CreatedAt = d.CreatedAt.AddDate(0, -(i % 4), 0) // over four months, and with them over four indices
-		if err := s.Put(t.Context(), d); err != nil {
-			t.Fatal(err)
-		}
+		put.Go(func() {
+			if err := s.Put(t.Context(), d); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	put.Wait()
 	answers := map[string]searchAnswer{}
 	for _, q := range questions {
 		a, err := s.Search(t.Context(), q.query())

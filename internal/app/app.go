@@ -53,7 +53,8 @@ type App struct {
 	Search     Search
 	Blobs      *blobs.Store
 	Parts      *parquet.Parts
-	HistoryDir string
+	HistoryDir string    // empty: the history's files lie in a bucket
+	Warehouse  Warehouse // nil: there is none
 	Redis      redis.UniversalClient
 	Queue      *queue.Client
 	Library    *Library

@@ -65,7 +65,7 @@ func (a *App) unsearch(ctx context.Context, id string) error {
 // their day and source that long before the history is rewritten.
 func (a *App) Eraser(wait time.Duration) *history.Eraser {
 	return history.NewEraser(history.EraserParams{
-		Erasures: a.Documents, Manifest: a.Documents, Files: a.Parts, Wait: wait, Clock: a.opt.Now, Log: a.Log, Crash: a.opt.Crash.Hit,
+		Erasures: a.Documents, Manifest: a.Documents, Files: a.Parts, Warehouse: a.warehouse(), Wait: wait, Clock: a.opt.Now, Log: a.Log, Crash: a.opt.Crash.Hit,
 	})
 }
 

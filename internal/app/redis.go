@@ -16,7 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"weft/internal/config"
-	"weft/models"
+	"weft/internal/redisconn"
 )
 
 // addressFile is where the process that hosts the embedded Redis leaves its
@@ -33,73 +33,80 @@ var ErrRunning = errors.New("the embedded queue of this data folder is running a
 // openRedis connects to the configured server. With the embedded one, a host
 // starts it on loopback and everybody else joins it.
 func (a *App) openRedis(ctx context.Context, cfg config.Config, host bool) error {
-	opt, err := a.redisOptions(ctx, cfg, host)
+	redis.SetLogger(quiet{a.Log}) // go-redis has one logger for the whole process; what it says is in our errors too
+	if cfg.Redis.URL == config.Embedded {
+		return a.openEmbedded(ctx, cfg, host)
+	}
+	server, err := config.ParseRedis(cfg.Redis.URL)
+	if err != nil {
+		return fmt.Errorf("app: redis.url: %w", err)
+	}
+	a.Redis, err = redisconn.Open(ctx, server, a.Log)
+	if err != nil {
+		return fmt.Errorf("app: %w", err)
+	}
+	a.onClose("redis client", a.Redis.Close)
+	return nil
+}
+
+// openEmbedded hosts the embedded Redis, or joins it. It is ours alone and
+// never evicts, so nothing but its answer is asked for.
+func (a *App) openEmbedded(ctx context.Context, cfg config.Config, host bool) error {
+	addr, err := a.embeddedAddr(ctx, cfg, host)
 	if err != nil {
 		return err
 	}
-	opt.PoolSize = 64
-	opt.ReadTimeout = 10 * time.Second // a busy machine is no reason to give up an enqueue
-	redis.SetLogger(quiet{a.Log})      // go-redis has one logger for the whole process; what it says is in our errors too
-	rdb := redis.NewClient(opt)
+	rdb, err := redisconn.Connect(config.RedisServer{Kind: config.RedisSingle, Addrs: []string{addr}})
+	if err != nil {
+		return fmt.Errorf("app: embedded redis: %w", err)
+	}
 	a.onClose("redis client", rdb.Close)
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := rdb.Ping(ctx).Err(); err != nil {
-		if cfg.Redis.URL == config.Embedded {
-			return ErrNotRunning
-		}
-		return models.Faultf(models.Unavailable, "app: redis at %s: %w", opt.Addr, err)
+		return ErrNotRunning
 	}
 	a.Redis = rdb
 	return nil
 }
 
-func (a *App) redisOptions(ctx context.Context, cfg config.Config, host bool) (*redis.Options, error) {
-	if cfg.Redis.URL != config.Embedded {
-		if !strings.HasPrefix(cfg.Redis.URL, "redis:") && !strings.HasPrefix(cfg.Redis.URL, "rediss:") {
-			return nil, notBuiltIn("redis.url", cfg.Redis.URL, config.Embedded+", redis://HOST:PORT and rediss://HOST:PORT")
-		}
-		opt, err := redis.ParseURL(cfg.Redis.URL)
-		if err != nil {
-			return nil, fmt.Errorf("app: redis.url: %w", err)
-		}
-		return opt, nil
-	}
+// embeddedAddr returns where the embedded Redis is; a host starts it there.
+func (a *App) embeddedAddr(ctx context.Context, cfg config.Config, host bool) (string, error) {
 	path := filepath.Join(cfg.Data, addressFile)
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("app: embedded redis: %w", err)
+		return "", fmt.Errorf("app: embedded redis: %w", err)
 	}
 	addr := strings.TrimSpace(string(text))
 	switch {
-	case !host && addr == "":
-		return nil, ErrNotRunning
+	case !host && (addr == "" || !answers(ctx, addr)): // at once, where the client would try for seconds
+		return "", ErrNotRunning
 	case !host:
-		return &redis.Options{Addr: addr}, nil
+		return addr, nil
 	case addr != "" && answers(ctx, addr):
-		return nil, fmt.Errorf("app: %w at %s: stop that process, or choose another folder with --data (%s names the address)", ErrRunning, addr, path)
+		return "", fmt.Errorf("app: %w at %s: stop that process, or choose another folder with --data (%s names the address)", ErrRunning, addr, path)
 	}
 	return a.host(cfg.Redis.Listen, path)
 }
 
 // host starts the embedded Redis and leaves its address at path.
-func (a *App) host(listen, path string) (*redis.Options, error) {
+func (a *App) host(listen, path string) (string, error) {
 	server := miniredis.NewMiniRedis()
 	server.ClockTTL(true) // otherwise leases of the queue's servers never run out
 	if err := server.StartAddr(listen); err != nil {
-		return nil, fmt.Errorf("app: embedded redis on %s: %w", listen, err)
+		return "", fmt.Errorf("app: embedded redis on %s: %w", listen, err)
 	}
 	a.onClose("embedded redis", func() error { server.Close(); return os.Remove(path) })
 	if err := os.WriteFile(path, []byte(server.Addr()+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("app: embedded redis: %w", err)
+		return "", fmt.Errorf("app: embedded redis: %w", err)
 	}
-	return &redis.Options{Addr: server.Addr()}, nil
+	return server.Addr(), nil
 }
 
 // answers reports whether a Redis is at addr. A file that a killed process left
 // behind names a port where nobody listens, and that shows at once.
 func answers(ctx context.Context, addr string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var d net.Dialer // first, because the client logs a refused connection
 	conn, err := d.DialContext(ctx, "tcp", addr)

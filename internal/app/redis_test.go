@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -22,25 +21,25 @@ func embedded(dir string) config.Config {
 func TestOneHost(t *testing.T) {
 	cfg := embedded(t.TempDir())
 	path := filepath.Join(cfg.Data, addressFile)
-	if _, err := (&App{}).redisOptions(t.Context(), cfg, false); !errors.Is(err, ErrNotRunning) {
+	if _, err := (&App{}).embeddedAddr(t.Context(), cfg, false); !errors.Is(err, ErrNotRunning) {
 		t.Fatalf("to join what nobody hosts: %v", err)
 	}
 	first := &App{}
-	opt, err := first.redisOptions(t.Context(), cfg, true)
+	addr, err := first.embeddedAddr(t.Context(), cfg, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	second := &App{}
-	_, err = second.redisOptions(t.Context(), cfg, true)
-	if !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), opt.Addr) {
-		t.Errorf("the second host: %v, want ErrRunning with %s", err, opt.Addr)
+	_, err = second.embeddedAddr(t.Context(), cfg, true)
+	if !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), addr) {
+		t.Errorf("the second host: %v, want ErrRunning with %s", err, addr)
 	}
 	if err := second.Close(); err != nil {
 		t.Error(err)
 	}
-	joined, err := (&App{}).redisOptions(t.Context(), cfg, false)
-	if err != nil || joined.Addr != opt.Addr {
-		t.Errorf("after a refused host a command joins %v, %v; want %s", joined, err, opt.Addr)
+	joined, err := (&App{}).embeddedAddr(t.Context(), cfg, false)
+	if err != nil || joined != addr {
+		t.Errorf("after a refused host a command joins %v, %v; want %s", joined, err, addr)
 	}
 	if err := first.Close(); err != nil {
 		t.Error(err)
@@ -66,39 +65,36 @@ func TestHostAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &App{}
-	opt, err := a.redisOptions(t.Context(), cfg, true)
+	addr, err := a.embeddedAddr(t.Context(), cfg, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if !answers(t.Context(), opt.Addr) {
-		t.Errorf("nobody answers at %s", opt.Addr)
+	if !answers(t.Context(), addr) {
+		t.Errorf("nobody answers at %s", addr)
 	}
 }
 
-func TestNotBuiltIn(t *testing.T) {
-	host := func(a *App, ctx context.Context, cfg config.Config) error { return a.openRedis(ctx, cfg, true) }
-	for _, c := range []struct {
-		key  string
-		url  string
-		open func(*App, context.Context, config.Config) error
-	}{
-		{"redis.url", "redis-sentinel://me:hunter2@a:1,b:2/main", host},
-		{"redis.url", "redis-cluster://me:hunter2@a:1", host},
-		{"documents.url", "mongodb://me:hunter2@a:1/weft", (*App).openStores},
-		{"search.url", "https://me:hunter2@a:9200", (*App).openStores},
-		{"history.url", "bigquery://me:hunter2@project", (*App).openStores},
-		{"blobs.url", "s3://me:hunter2@bucket", (*App).openStores},
+func TestStoresThatCannotBeOpened(t *testing.T) {
+	for _, c := range []struct{ key, url string }{
+		{"documents.url", "mongodb://me:hunter2@127.0.0.1:1/weft?serverSelectionTimeoutMS=200"},
+		{"search.url", "http://me:hunter2@127.0.0.1:1"},
+		{"history.warehouse", "bigquery://me:hunter2@project/weft"},
 	} {
-		cfg, err := config.Load("", nil, config.Override{Key: "data", Value: t.TempDir()}, config.Override{Key: c.key, Value: c.url})
+		set := []config.Override{{Key: "data", Value: t.TempDir()}, {Key: c.key, Value: c.url}}
+		if c.key == "history.warehouse" {
+			set = append(set, config.Override{Key: "history.url", Value: "gs://bucket"})
+		}
+		cfg, err := config.Load("", nil, set...)
 		if err != nil {
 			t.Errorf("%s: the configuration refuses it: %v", c.url, err)
 			continue
 		}
 		a := &App{}
-		err = c.open(a, t.Context(), cfg)
-		if !errors.Is(err, ErrNotBuiltIn) || !strings.Contains(err.Error(), c.key) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %v; want %s, not built in, and no password", c.url, err, c.key)
+		err = a.openStores(t.Context(), cfg)
+		part, _, _ := strings.Cut(c.key, ".")
+		if err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v; want the key, and no password", c.url, err)
 		}
 		if err := a.Close(); err != nil {
 			t.Error(err)

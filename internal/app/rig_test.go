@@ -45,8 +45,17 @@ type rig struct {
 // newRig starts a Redis and opens an app with the given profiles.
 func newRig(t *testing.T, profiles ...string) *rig {
 	t.Helper()
+	server, err := testredis.Start(t.Context(), t.TempDir())
+	return newRigOn(t, server, err, profiles...)
+}
+
+// newRigOn opens an app on an installation of Redis that was started for it.
+func newRigOn[S interface {
+	URL() string
+	Kill() error
+}](t *testing.T, server S, err error, profiles ...string) *rig {
+	t.Helper()
 	r := &rig{t: t, ctx: t.Context(), dir: t.TempDir()}
-	server, err := testredis.Start(r.ctx, r.folder("redis"))
 	if errors.Is(err, testredis.ErrMissing) && os.Getenv("CI") == "" {
 		t.Skip(err)
 	}

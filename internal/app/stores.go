@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,16 +12,15 @@ import (
 	"weft/labeling"
 	"weft/models"
 	"weft/queue"
+	"weft/storage/bigquery"
 	"weft/storage/blobs"
+	"weft/storage/elastic"
 	"weft/storage/history"
+	"weft/storage/mongo"
 	"weft/storage/parquet"
 	"weft/storage/sqlite"
 	"weft/tasks"
 )
-
-// ErrNotBuiltIn means that a store or queue is planned, and named in the
-// configuration, but not there yet.
-var ErrNotBuiltIn = errors.New("not built in yet")
 
 // Documents is everything that Weft's parts ask of the document store. Each
 // part declares its own few methods; this is their sum, for the wiring alone.
@@ -77,81 +75,122 @@ type Search interface {
 	Get(ctx context.Context, id string) (models.SearchDoc, error)
 }
 
+// Warehouse is the table that the history is loaded into.
+type Warehouse interface {
+	history.Warehouse
+	Query(ctx context.Context, query string, args ...any) (names []string, rows [][]any, err error)
+	Estimate(ctx context.Context, query string, args ...any) (bytes int64, err error)
+}
+
 // openStores opens the stores that the URLs name.
 func (a *App) openStores(ctx context.Context, cfg config.Config) error {
 	if err := os.MkdirAll(cfg.Data, 0o750); err != nil {
 		return fmt.Errorf("app: data folder: %w", err)
 	}
-	path, err := sqlitePath("documents.url", cfg.Documents.URL)
-	if err != nil {
-		return err
-	}
-	docs, err := sqlite.OpenDocuments(ctx, path)
-	if err != nil {
+	if err := a.openDocuments(ctx, cfg.Documents.URL); err != nil {
 		return fmt.Errorf("app: documents: %w", err)
 	}
-	a.onClose("documents", docs.Close)
-	a.Documents = docs
-
-	if path, err = sqlitePath("search.url", cfg.Search.URL); err != nil {
-		return err
-	}
-	search, err := sqlite.OpenSearch(ctx, path)
-	if err != nil {
+	if err := a.openSearch(ctx, cfg.Search.URL); err != nil {
 		return fmt.Errorf("app: search: %w", err)
 	}
-	a.onClose("search", search.Close)
-	a.Search = search
-
-	if !strings.HasPrefix(cfg.Blobs.URL, "file:") {
-		return notBuiltIn("blobs.url", cfg.Blobs.URL, "file://FOLDER")
-	}
+	var err error
 	if a.Blobs, err = blobs.Open(ctx, cfg.Blobs.URL); err != nil {
 		return fmt.Errorf("app: blobs: %w", err)
 	}
 	a.onClose("blobs", a.Blobs.Close)
-	return a.openHistory(ctx, cfg)
+	return a.openHistory(ctx, cfg.History)
 }
 
-// openHistory opens the folder of Parquet parts. Only `weft query` puts DuckDB
-// on top of it: building and reading parts needs none.
-func (a *App) openHistory(ctx context.Context, cfg config.Config) error {
-	dir, err := HistoryPath(cfg)
+func (a *App) openDocuments(ctx context.Context, url string) error {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		docs, err := sqlite.OpenDocuments(ctx, path)
+		if err != nil {
+			return err
+		}
+		a.onClose("documents", docs.Close)
+		a.Documents = docs
+		return nil
+	}
+	docs, err := mongo.OpenDocuments(ctx, url)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return fmt.Errorf("app: history folder: %w", err)
+	a.onClose("documents", docs.Close)
+	a.Documents = docs
+	return nil
+}
+
+func (a *App) openSearch(ctx context.Context, url string) error {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		search, err := sqlite.OpenSearch(ctx, path)
+		if err != nil {
+			return err
+		}
+		a.onClose("search", search.Close)
+		a.Search = search
+		return nil
 	}
-	// Parquet readers want a plain folder, so no metadata files lie beside the parts.
-	store, err := blobs.Open(ctx, "file://"+dir+"?metadata=skip")
+	search, err := elastic.Open(ctx, url, elastic.Options{})
+	if err != nil {
+		return err
+	}
+	a.onClose("search", search.Close)
+	a.Search = search
+	return nil
+}
+
+// openHistory opens the files of the history, and the warehouse if there is
+// one. Only `weft query` puts DuckDB on top: building and reading parts needs none.
+func (a *App) openHistory(ctx context.Context, cfg config.History) error {
+	url := cfg.URL
+	if dir, ok := strings.CutPrefix(url, "duckdb:"); ok {
+		dir, err := filepath.Abs(dir)
+		if err == nil {
+			err = os.MkdirAll(dir, 0o750)
+		}
+		if err != nil {
+			return fmt.Errorf("app: history folder: %w", err)
+		}
+		// Parquet readers want a plain folder, so no metadata files lie beside the parts.
+		url = "file://" + dir + "?metadata=skip"
+		a.HistoryDir = dir
+	}
+	store, err := blobs.Open(ctx, url)
 	if err != nil {
 		return fmt.Errorf("app: history: %w", err)
 	}
 	a.onClose("history", store.Close)
-	a.HistoryDir = dir
 	a.Parts = parquet.New(store)
+	if cfg.Warehouse == "" {
+		return nil
+	}
+	warehouse, err := bigquery.Open(ctx, bigquery.Options{
+		URL: cfg.Warehouse, Files: withoutOptions(cfg.URL), BytesLimit: cfg.QueryBytes, StorageRead: cfg.StorageRead, ReadOnly: a.opt.NoQueue,
+	})
+	if err != nil {
+		return fmt.Errorf("app: history.warehouse: %w", err)
+	}
+	a.onClose("warehouse", warehouse.Close)
+	a.Warehouse = warehouse
 	return nil
 }
 
-// notBuiltIn refuses a URL that the configuration knows and this program doesn't.
-func notBuiltIn(key, url, allowed string) error {
-	return fmt.Errorf("app: %s %q: %w; allowed: %s", key, config.Redact(url), ErrNotBuiltIn, allowed)
+// withoutOptions is the place that a URL names, without how to get there.
+func withoutOptions(url string) string {
+	place, _, _ := strings.Cut(url, "?")
+	return place
 }
 
-// HistoryPath returns the folder that history.url names.
-func HistoryPath(cfg config.Config) (string, error) {
+// warehouse is nil if there is none, for those who ask.
+func (a *App) warehouse() history.Warehouse {
+	if a.Warehouse == nil {
+		return nil
+	}
+	return a.Warehouse
+}
+
+// HistoryPath returns the folder that history.url names; false if it names a bucket.
+func HistoryPath(cfg config.Config) (string, bool) {
 	dir, ok := strings.CutPrefix(cfg.History.URL, "duckdb:")
-	if !ok {
-		return "", notBuiltIn("history.url", cfg.History.URL, "duckdb:FOLDER")
-	}
-	return filepath.Abs(dir)
-}
-
-func sqlitePath(key, url string) (string, error) {
-	path, ok := strings.CutPrefix(url, "sqlite:")
-	if !ok {
-		return "", notBuiltIn(key, url, "sqlite:FILE")
-	}
-	return filepath.Abs(path)
+	return dir, ok
 }

@@ -90,7 +90,27 @@ func (a *App) housekeeping() []job {
 			return err
 		}},
 		{"blobs", time.Minute, a.sweepBlobs},
+		{"merge", mergeInterval, a.merge},
 	}
+}
+
+// mergeInterval is how often small parts are looked for: they are hours old then,
+// and nobody waits for it.
+const mergeInterval = 10 * time.Minute
+
+// merge is one pass of the compactor.
+func (a *App) merge(ctx context.Context) error {
+	if a.Config.Archive.MergeAge == 0 {
+		return nil
+	}
+	done, err := history.NewCompactor(history.CompactorParams{
+		Manifest: a.Documents, Files: a.Parts, Warehouse: a.warehouse(), Age: a.Config.Archive.MergeAge, TargetBytes: a.Config.Archive.MergeBytes,
+		Clock: a.opt.Now, Log: a.Log, Crash: a.opt.Crash.Hit,
+	}).Run(ctx)
+	if done.Parts > 0 {
+		a.Log.Info("merged parts of the history", "parts", done.Parts, "into", done.Merged)
+	}
+	return err
 }
 
 // keep runs a job until ctx ends. A lease in the documents saves work when
@@ -126,7 +146,7 @@ func (a *App) Reconciler() *queue.Reconciler {
 // Builder returns a part builder over the opened stores.
 func (a *App) Builder() *history.Builder {
 	return history.New(history.Params{
-		Staging: a.Documents, Mover: a.Documents, Files: a.Parts, Clock: a.opt.Now,
+		Staging: a.Documents, Mover: a.Documents, Files: a.Parts, Warehouse: a.warehouse(), Clock: a.opt.Now, Log: a.Log,
 		MaxRows: a.Config.Archive.MaxRows, MinAge: a.Config.Archive.MinAge, Crash: a.opt.Crash.Hit,
 	})
 }
@@ -168,12 +188,17 @@ func (a *App) ServeMetrics(ctx context.Context) (stop func(), err error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		_, err := a.Documents.Meta(r.Context(), "ready") // whatever it says: that it answers counts
-		if err = errors.Join(err, a.Redis.Ping(r.Context()).Err()); err != nil {
+		if a.Redis != nil {
+			err = errors.Join(err, a.Redis.Ping(r.Context()).Err())
+		}
+		if err != nil {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
 	})
-	a.Metrics.QueueDepths("queue", a.depths)
-	a.Metrics.Limits(a.limits)
+	if a.Queue != nil { // see Options.NoQueue
+		a.Metrics.QueueDepths("queue", a.depths)
+		a.Metrics.Limits(a.limits)
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() { _ = server.Close() }, nil

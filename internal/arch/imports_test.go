@@ -17,7 +17,7 @@ import (
 
 // commands have to be there: a rule about a package that is gone holds nothing.
 func commands() []string {
-	return []string{"weft/cmd/weft", "weft/cmd/worker", "weft/cmd/enqueuer", "weft/cmd/asynqmon"}
+	return []string{"weft/cmd/weft", "weft/cmd/worker", "weft/cmd/enqueuer", "weft/cmd/asynqmon", "weft/cmd/api"}
 }
 
 func TestImports(t *testing.T) {

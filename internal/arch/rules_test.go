@@ -38,6 +38,7 @@ func layers() []layer {
 		{"weft/storage/", models}, // each adapter by itself
 		{"weft/tasks", []string{"weft/models", "weft/profile"}},
 		{"weft/api", []string{"weft/models", "weft/profile", "weft/internal/config"}},
+		{"weft/deploy", []string{"weft/internal/config"}},
 		{"weft/internal/config", models},
 		{"weft/internal/telemetry", []string{"weft/models", "weft/internal/config"}},
 		{"weft/internal/crashpoint", nil},
@@ -61,7 +62,7 @@ func drivers() map[string][]string {
 	return map[string][]string{
 		"github.com/hibiken/asynq":                  {"weft/queue", "weft/internal/bench"}, // the bench measures bare asynq too
 		"github.com/hibiken/asynqmon":               {"weft/queue/monitor"},
-		"github.com/redis/go-redis":                 {"weft/queue", "weft/internal/app", "weft/internal/bench", "weft/internal/testredis", "weft/source/limit"},
+		"github.com/redis/go-redis":                 {"weft/queue", "weft/internal/app", "weft/internal/bench", "weft/internal/redisconn", "weft/internal/testredis", "weft/source/limit"},
 		"github.com/go-redis/redis_rate":            {"weft/source/limit"},
 		"github.com/coder/websocket":                {"weft/source/bluesky", "weft/internal/sim/network"},
 		"github.com/mmcdole/gofeed":                 {"weft/source/feed"},
@@ -69,12 +70,13 @@ func drivers() map[string][]string {
 		"github.com/alicebob/miniredis":             {"weft/internal/app"},
 		"modernc.org/sqlite":                        {"weft/storage/sqlite"},
 		"github.com/duckdb":                         {"weft/storage/duckdb"},
-		"github.com/parquet-go":                     {"weft/storage/parquet"},
+		"github.com/parquet-go":                     {"weft/storage/parquet", "weft/internal/bench"},
 		"gocloud.dev":                               {"weft/storage/blobs"},
-		"go.mongodb.org/mongo-driver":               {"weft/storage/mongo"},
+		"go.mongodb.org/mongo-driver":               {"weft/storage/mongo", "weft/internal/bench"},
 		"github.com/elastic":                        {"weft/storage/elastic"},
-		"cloud.google.com/go/bigquery":              {"weft/storage/bigquery"},
+		"cloud.google.com/go/bigquery":              {"weft/storage/bigquery", "weft/internal/bench"},
 		"github.com/danielgtaylor/huma":             {"weft/api"},
+		"github.com/swaggest/swgui":                 {"weft/api"},
 		"github.com/Shopify/toxiproxy":              {"weft/internal/e2e"},
 		"github.com/compose-spec/compose-go":        {"weft/deploy"},
 		"github.com/expr-lang/expr":                 {"weft/profile"},

@@ -205,7 +205,7 @@ func exitCode(err error) int {
 	var f *models.Fault
 	var n *net.OpError
 	switch {
-	case errors.As(err, &u), errors.As(err, &n) && n.Op == "listen", errors.Is(err, app.ErrNotBuiltIn), errors.Is(err, app.ErrRunning):
+	case errors.As(err, &u), errors.As(err, &n) && n.Op == "listen", errors.Is(err, app.ErrRunning):
 		return ExitUsage
 	case errors.Is(err, app.ErrNotRunning), errors.As(err, &f) && f.Class == models.Unavailable:
 		return ExitUnavailable
@@ -218,6 +218,8 @@ func exitCode(err error) int {
 func Main(build func(*Env) *cobra.Command) {
 	env := &Env{Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
 	cmd := build(env)
+	cmd.Version = Version()
+	cmd.AddCommand(healthCommand())
 	env.Flags(cmd)
 	os.Exit(env.Run(cmd, os.Args[1:]))
 }

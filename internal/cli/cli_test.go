@@ -22,7 +22,6 @@ func TestExitCode(t *testing.T) {
 		{errors.New("a broken record"), ExitBadInput},
 		{models.Faultf(models.Permanent, "a broken image"), ExitBadInput},
 		{Usage(errors.New("no such flag")), ExitUsage},
-		{fmt.Errorf("app: redis.url: %w", app.ErrNotBuiltIn), ExitUsage},
 		{fmt.Errorf("app: %w at 127.0.0.1:1", app.ErrRunning), ExitUsage},
 		{fmt.Errorf("app: listen: %w", &net.OpError{Op: "listen", Err: errors.New("address in use")}), ExitUsage},
 		{fmt.Errorf("app: redis: %w", &net.OpError{Op: "dial", Err: errors.New("refused")}), ExitBadInput},

@@ -53,6 +53,7 @@ type Config struct {
 	Tracing Tracing
 	Log     Log
 	Monitor Monitor
+	API     API
 	Drain   time.Duration // how long SIGTERM waits for running steps
 }
 
@@ -197,6 +198,12 @@ type User struct {
 	Role         string // viewer or operator
 }
 
+// API is the HTTP API.
+type API struct {
+	Listen string
+	Tokens []string // name:SHA-256 of the token, in hex
+}
+
 // Override sets one key from a flag. It wins over the file and the variables.
 type Override struct {
 	Key   string // as in the file, nested keys joined by dots
@@ -225,6 +232,7 @@ func Default() Config {
 		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
+		API:     API{Listen: "127.0.0.1:8090"},
 		Drain:   150 * time.Second,
 	}
 }

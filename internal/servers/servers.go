@@ -17,19 +17,27 @@ const (
 	BigQuery      = "WEFT_TEST_BIGQUERY_URL"       // http://HOST:PORT/bigquery/v2/, of the project test-project; reads the buckets of GCS
 	BigQueryGRPC  = "WEFT_TEST_BIGQUERY_GRPC"      // HOST:PORT
 	S3            = "WEFT_TEST_S3_URL"             // http://HOST:PORT
-	RedisTLS      = "WEFT_TEST_REDIS_TLS_URL"      // rediss://weft:PASSWORD@HOST:PORT?ca=FILE, with an ACL user
+	Redis         = "WEFT_TEST_REDIS_URL"          // redis://HOST:PORT/0
+	RedisTLS      = "WEFT_TEST_REDIS_TLS_URL"      // rediss://weft:PASSWORD@HOST:PORT/0?ca=FILE, with an ACL user
 	RedisSentinel = "WEFT_TEST_REDIS_SENTINEL_URL" // redis-sentinel://HOST:PORT,…/MASTER
 	RedisCluster  = "WEFT_TEST_REDIS_CLUSTER_URL"  // redis-cluster://HOST:PORT,…
+	Python        = "WEFT_TEST_PYTHON"             // the path of a python with pandas, pyarrow, polars and duckdb
 )
 
 // URL returns the address that the variable name holds. Tests share the
 // servers: each takes a database, index prefix or bucket of its own.
 func URL(t testing.TB, name string) string {
 	t.Helper()
-	if url := os.Getenv(name); url != "" {
+	return find(t, name, os.Getenv)
+}
+
+// find looks a server up, and ends the test if there is none.
+func find(t testing.TB, name string, lookup func(string) string) string {
+	t.Helper()
+	if url := lookup(name); url != "" {
 		return url
 	}
-	reason := os.Getenv(name + "_MISSING")
+	reason := lookup(name + "_MISSING")
 	if reason == "" {
 		reason = `run the tests by make test, or first: eval "$(scripts/services start --env)"`
 	}

@@ -27,6 +27,8 @@ type Metrics struct {
 	posts, deletions *prometheus.CounterVec
 	failures         *prometheus.CounterVec
 	limits           *limitCollector
+
+	requests *prometheus.HistogramVec
 }
 
 // NewMetrics returns metrics with a registry of their own, which also tells of
@@ -51,7 +53,8 @@ func NewMetrics() *Metrics {
 		},
 	}
 	m.crawl()
-	m.registry.MustRegister(m.total, m.seconds, m.cost, m.depth, m.posts, m.deletions, m.failures, m.limits, // names are constant: it can't fail
+	m.http()
+	m.registry.MustRegister(m.total, m.seconds, m.cost, m.depth, m.posts, m.deletions, m.failures, m.limits, m.requests, // names are constant: it can't fail
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -1,6 +1,8 @@
 // Package testredis starts real redis-servers for tests and benchmarks: on
-// loopback, on a free port, with data in a folder that is given, and without
-// any configuration of the machine's.
+// loopback, on free ports, with data in a folder that is given, and without any
+// configuration of the machine's. There are single servers, with TLS and ACL
+// users or without, masters that Sentinels watch over, and clusters; each
+// member can be killed and started again.
 package testredis
 
 import (
@@ -14,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -22,28 +25,51 @@ import (
 // ErrMissing means that there is no redis-server on this machine.
 var ErrMissing = errors.New("testredis: no redis-server on PATH; on Debian: apt-get install redis-server")
 
-// Server is a running redis-server.
+// Server is a running redis-server, or a Sentinel.
 type Server struct {
 	Addr string
 	dir  string
+	args []string // beside what all have
+	url  string
+	ask  *redis.Options // how to reach it; nil: plainly
 	cmd  *exec.Cmd
 }
 
 // Start starts a server that keeps its data in dir, and returns when it answers.
 func Start(ctx context.Context, dir string) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s, err := newServer(dir)
 	if err != nil {
-		return nil, fmt.Errorf("testredis: free port: %w", err)
+		return nil, err
 	}
-	addr := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return nil, fmt.Errorf("testredis: free port: %w", err)
-	}
-	s := &Server{Addr: addr, dir: dir}
 	if err := s.Restart(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// newServer returns a server that isn't started yet, with arguments beside the usual ones.
+func newServer(dir string, args ...string) (*Server, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Addr: addr, dir: dir, url: "redis://" + addr + "/0"}
+	s.args = append([]string{
+		"--port", strconv.Itoa(s.Port()), "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
+	}, args...)
+	return s, nil
+}
+
+func freeAddr() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("testredis: free port: %w", err)
+	}
+	addr := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		return "", fmt.Errorf("testredis: free port: %w", err)
+	}
+	return addr, nil
 }
 
 // Restart starts the server again on the same port, with whatever it had saved.
@@ -52,24 +78,35 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err != nil {
 		return ErrMissing
 	}
-	_, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("testredis: %w", err)
 	}
+	args := append([]string{}, s.args...)
+	args = append(args, "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "redis.log"))
 	// The server outlives ctx on purpose: Stop and Kill end it.
-	s.cmd = exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", //nolint:noctx // see above
-		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--logfile", filepath.Join(s.dir, "redis.log"))
+	s.cmd = exec.Command(path, args...) //nolint:noctx // see above
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("testredis: start: %w", err)
 	}
-	rdb := redis.NewClient(&redis.Options{Addr: s.Addr})
+	opt := redis.Options{Addr: s.Addr}
+	if s.ask != nil {
+		opt = *s.ask
+	}
+	rdb := redis.NewClient(&opt)
 	defer rdb.Close()
+	err = wait(ctx, func() error { return rdb.Ping(ctx).Err() })
+	if err != nil {
+		return errors.Join(fmt.Errorf("testredis: no answer on %s: %w", s.Addr, err), s.Kill())
+	}
+	return nil
+}
+
+// wait returns once fact holds, or its last error after ten seconds.
+func wait(ctx context.Context, fact func() error) error {
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		if err = rdb.Ping(ctx).Err(); err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return errors.Join(fmt.Errorf("testredis: no answer on %s: %w", s.Addr, err), s.Kill())
+		err := fact()
+		if err == nil || time.Now().After(deadline) || ctx.Err() != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -90,11 +127,21 @@ func (s *Server) Kill() error {
 	return nil
 }
 
+// Freeze stops the server without ending it, as a machine does that hangs.
+// Thaw lets it go on; Kill ends it all the same.
+func (s *Server) Freeze() error { return s.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() error { return s.cmd.Process.Signal(syscall.SIGCONT) }
+
+// Forget removes what the server saved, so that it comes back empty. It must not be running.
+func (s *Server) Forget() error { return os.RemoveAll(filepath.Join(s.dir, "appendonlydir")) }
+
 // PID returns the server's process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // URL returns the server's address as Weft's configuration takes it.
-func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
+func (s *Server) URL() string { return s.url }
 
 // Port returns the server's port.
 func (s *Server) Port() int {

@@ -30,7 +30,7 @@ import (
 type bench struct {
 	t         *testing.T
 	url       string
-	redis     *redis.Client
+	redis     redis.UniversalClient
 	inspector *asynq.Inspector
 	log       *lines
 	now       func(add time.Duration)
@@ -58,6 +58,12 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { _ = client.Close() })
+	return newBenchOn(t, client)
+}
+
+// newBenchOn is a monitor over any Redis, which is empty.
+func newBenchOn(t *testing.T, client redis.UniversalClient) *bench {
+	t.Helper()
 	payload, err := json.Marshal(models.Task{Post: "file.1", Profile: "quality", Step: models.Fetch, Seq: 3})
 	if err != nil {
 		t.Fatal(err)

@@ -41,9 +41,7 @@ func TestEverywhere(t *testing.T) {
 			connect := b.start(t)
 			for _, s := range stories {
 				t.Run(s.name, func(t *testing.T) {
-					if err := connect().FlushAll(t.Context()).Err(); err != nil {
-						t.Fatal(err)
-					}
+					everyMaster(t, connect(), func(ctx context.Context, node redis.Cmdable) error { return node.FlushAll(ctx).Err() })
 					s.test(t, connect)
 				})
 			}
@@ -339,7 +337,7 @@ func unknownScripts(t *testing.T, connect func() redis.UniversalClient) {
 	for range 2 {
 		must(t, l.Report(t.Context(), key, source.Signal{Known: true, Left: .5}))
 		must(t, l.Wait(t.Context(), key, source.Rate{N: 100, Per: time.Second}))
-		must(t, rdb.ScriptFlush(t.Context()).Err())
+		everyMaster(t, rdb, func(ctx context.Context, node redis.Cmdable) error { return node.ScriptFlush(ctx).Err() })
 	}
 }
 

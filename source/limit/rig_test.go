@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"log/slog"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +13,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
+	"weft/internal/config"
+	"weft/internal/redisconn"
 	"weft/internal/testredis"
 	"weft/models"
 	"weft/source"
@@ -68,78 +69,50 @@ func backends() []backend {
 			s := miniredis.RunT(t)
 			return func() redis.UniversalClient { return client(t, s.Addr()) }
 		}},
+		{"tls", func(t *testing.T) func() redis.UniversalClient {
+			s, _, err := testredis.StartTLS(t.Context(), t.TempDir(), testredis.User{Name: "weft", Password: "hunter2", Rules: "~* &* +@all"})
+			return connector(t, s, err)
+		}},
+		{"sentinel", func(t *testing.T) func() redis.UniversalClient {
+			s, err := testredis.StartSentinel(t.Context(), t.TempDir())
+			return connector(t, s, err)
+		}},
 		{"cluster", func(t *testing.T) func() redis.UniversalClient {
-			addr := cluster(t)
-			return func() redis.UniversalClient {
-				rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{addr}})
-				t.Cleanup(func() { _ = rdb.Close() })
-				return rdb
-			}
+			s, err := testredis.StartCluster(t.Context(), t.TempDir(), false)
+			return connector(t, s, err)
 		}},
 	}
 }
 
-// cluster starts a cluster of one node: it refuses commands whose keys are in
-// several slots, as any does.
-func cluster(t *testing.T) string {
+// connector connects to an installation as internal/app does.
+func connector[T interface {
+	URL() string
+	Kill() error
+}](t *testing.T, s T, err error) func() redis.UniversalClient {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skip(testredis.ErrMissing)
+	if errors.Is(err, testredis.ErrMissing) && os.Getenv("CI") == "" {
+		t.Skip(err)
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Kill()) })
+	server, err := config.ParseRedis(s.URL())
+	must(t, err)
+	return func() redis.UniversalClient {
+		rdb, err := redisconn.Open(t.Context(), server, slog.New(slog.DiscardHandler))
+		must(t, err)
+		t.Cleanup(func() { _ = rdb.Close() })
+		return rdb
 	}
-	addr := l.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	_ = l.Close()
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "",
-		"--cluster-enabled", "yes", "--cluster-port", freePort(t), "--logfile", "redis.log")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	node := redis.NewClient(&redis.Options{Addr: addr})
-	defer node.Close()
-	eventually(t, "the node answers", func() bool { return node.Ping(t.Context()).Err() == nil })
-	if err := node.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the cluster is whole", func() bool {
-		info, err := node.ClusterInfo(t.Context()).Result()
-		return err == nil && len(info) > 17 && info[:16] == "cluster_state:ok"
-	})
-	return addr
 }
 
-func freePort(t *testing.T) string {
+// everyMaster asks all servers that hold keys.
+func everyMaster(t *testing.T, rdb redis.UniversalClient, do func(ctx context.Context, node redis.Cmdable) error) {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	if c, ok := rdb.(*redis.ClusterClient); ok {
+		must(t, c.ForEachMaster(t.Context(), func(ctx context.Context, node *redis.Client) error { return do(ctx, node) }))
+		return
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
-func eventually(t *testing.T, what string, fact func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !fact(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-		select {
-		case <-t.Context().Done():
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	must(t, do(t.Context(), rdb))
 }
 
 // clock goes when somebody sleeps.

@@ -3,11 +3,15 @@
 // It is a thin layer over gocloud.dev/blob that adds what Weft relies on and a
 // bucket does not promise: a key is written once and never changed, no half
 // file can be read after a crash, a key cannot leave the root, and errors are
-// classified. Each write costs one fsync, because a file that a power cut left
-// empty would be taken for the blob for ever after.
+// classified. In a folder each write costs one fsync, because a file that a power
+// cut left empty would be taken for the blob for ever after. In a bucket of
+// Google's or Amazon's a write that dies leaves nothing that can be read, but
+// Amazon keeps, and charges for, the pieces of a large one until a lifecycle rule
+// of the bucket (AbortIncompleteMultipartUpload) removes them.
 package blobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,13 +31,15 @@ import (
 )
 
 // allowed is what Open's errors say may be written.
-const allowed = "allowed: file:///DIR (with ?metadata=skip to keep no content types beside the files) and mem://"
+const allowed = "allowed: file:///DIR (with ?metadata=skip to keep no content types beside the files), mem://, " +
+	"gs://BUCKET[/PREFIX] and s3://BUCKET[/PREFIX] (with ?region=, endpoint=, profile=, s3ForcePathStyle=true)"
 
 // Store keeps blobs. It is safe for concurrent use, and several processes may
 // share one folder.
 type Store struct {
 	bucket *blob.Bucket
-	root   string // of a folder; empty for memory
+	root   string // of a folder; else empty
+	remote bool   // it is elsewhere, so it may be silent
 }
 
 // Info describes a stored blob.
@@ -44,10 +50,13 @@ type Info struct {
 }
 
 // Open opens the store that rawURL names, making its folder if needed.
-func Open(_ context.Context, rawURL string) (*Store, error) {
+func Open(ctx context.Context, rawURL string) (*Store, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, models.Faultf(models.Permanent, "blobs: %w; %s", err, allowed)
+		if parse, ok := errors.AsType[*url.Error](err); ok {
+			err = parse.Err // without the URL, which may hold a password
+		}
+		return nil, models.Faultf(models.Permanent, "blobs: the URL can't be read: %w; %s", err, allowed)
 	}
 	switch u.Scheme {
 	case "mem":
@@ -55,7 +64,7 @@ func Open(_ context.Context, rawURL string) (*Store, error) {
 	case "file":
 		return openFolder(u)
 	case "s3", "gs":
-		return nil, models.Faultf(models.Permanent, "blobs: %s:// is not built into this program; %s", u.Scheme, allowed)
+		return openRemote(ctx, u)
 	default:
 		return nil, models.Faultf(models.Permanent, "blobs: unknown scheme %q in %q; %s", u.Scheme, u.Redacted(), allowed)
 	}
@@ -121,7 +130,7 @@ func (s *Store) write(ctx context.Context, key, contentType string, write func(i
 	if there, err := s.Exists(ctx, key); err != nil || there {
 		return there, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, watch, cancel := s.watched(ctx)
 	defer cancel()
 	var file *os.File
 	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
@@ -131,7 +140,8 @@ func (s *Store) write(ctx context.Context, key, contentType string, write func(i
 	if err != nil {
 		return false, fault("write", key, err)
 	}
-	if err := write(w); err != nil {
+	watch.rest() // what comes now may have to be made first
+	if err := write(stepWriter{w, watch}); err != nil {
 		cancel() // before Close, so that Close discards
 		err = errors.Join(err, ignoreCanceled(w.Close()))
 		return false, fmt.Errorf("blobs: write %q: %w", key, err)
@@ -142,11 +152,35 @@ func (s *Store) write(ctx context.Context, key, contentType string, write func(i
 			return false, fault("write", key, errors.Join(err, ignoreCanceled(w.Close())))
 		}
 	}
-	err = w.Close()
+	_, err = watch.step(nil, func([]byte) (int, error) { return 0, w.Close() })
 	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
 		return true, nil // another writer was first
 	}
-	return false, fault("write", key, err)
+	return false, fault("write", key, errors.Join(err, silence(ctx, err)))
+}
+
+// stepWriter writes under a watch.
+type stepWriter struct {
+	w     io.Writer
+	watch *watch
+}
+
+func (s stepWriter) Write(p []byte) (int, error) { return s.watch.step(p, s.w.Write) }
+
+// stepReader reads under a watch.
+type stepReader struct {
+	r     io.Reader
+	watch *watch
+}
+
+func (s stepReader) Read(p []byte) (int, error) { return s.watch.step(p, s.r.Read) }
+
+// silence says why a call failed, if it was given up.
+func silence(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	}
+	return nil
 }
 
 // syncFolders makes the entries of key's folders durable, up to the root.
@@ -171,8 +205,19 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	data, err := s.bucket.ReadAll(ctx, key)
-	return data, fault("read", key, err)
+	ctx, watch, stop := s.watched(ctx)
+	defer stop()
+	in, err := s.bucket.NewReader(ctx, key, nil)
+	if err != nil {
+		return nil, fault("read", key, errors.Join(err, silence(ctx, err)))
+	}
+	var data bytes.Buffer
+	data.Grow(int(in.Size()) + bytes.MinRead) // one allocation, since this may be a whole part
+	_, err = data.ReadFrom(stepReader{in, watch})
+	if err = errors.Join(err, in.Close()); err != nil {
+		return nil, fault("read", key, errors.Join(err, silence(ctx, err)))
+	}
+	return data.Bytes(), nil
 }
 
 // Stat describes the blob under key, or returns models.ErrNotFound.
@@ -180,6 +225,8 @@ func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
 	if err := checkKey(key); err != nil {
 		return Info{}, err
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	a, err := s.bucket.Attributes(ctx, key)
 	if err != nil {
 		return Info{}, fault("read", key, err)
@@ -192,6 +239,8 @@ func (s *Store) Exists(ctx context.Context, key string) (bool, error) {
 	if err := checkKey(key); err != nil {
 		return false, err
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	there, err := s.bucket.Exists(ctx, key)
 	return there, fault("read", key, err)
 }
@@ -201,6 +250,8 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	err := s.bucket.Delete(ctx, key)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
@@ -224,7 +275,7 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	var found []string
 	it := s.bucket.List(&blob.ListOptions{Prefix: prefix})
 	for {
-		o, err := it.Next(ctx)
+		o, err := s.next(ctx, it)
 		if errors.Is(err, io.EOF) {
 			return found, nil
 		}
@@ -235,6 +286,12 @@ func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 			found = append(found, o.Key)
 		}
 	}
+}
+
+func (s *Store) next(ctx context.Context, it *blob.ListIterator) (*blob.ListObject, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	return it.Next(ctx)
 }
 
 // readerAt reads ranges of one blob within the context it was opened with.
@@ -256,13 +313,15 @@ func (r *readerAt) ReadAt(p []byte, off int64) (int, error) {
 		}
 		return 0, io.EOF
 	}
-	in, err := r.store.bucket.NewRangeReader(r.ctx, r.key, off, n, nil)
+	ctx, watch, stop := r.store.watched(r.ctx)
+	defer stop()
+	in, err := r.store.bucket.NewRangeReader(ctx, r.key, off, n, nil)
 	if err != nil {
-		return 0, fault("read", r.key, err)
+		return 0, fault("read", r.key, errors.Join(err, silence(ctx, err)))
 	}
-	got, err := io.ReadFull(in, p[:n])
+	got, err := io.ReadFull(stepReader{in, watch}, p[:n])
 	if err = errors.Join(err, in.Close()); err != nil {
-		return got, fault("read", r.key, err)
+		return got, fault("read", r.key, errors.Join(err, silence(ctx, err)))
 	}
 	if n < int64(len(p)) {
 		return got, io.EOF

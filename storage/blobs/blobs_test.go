@@ -35,18 +35,32 @@ func TestSuite(t *testing.T) {
 	}
 }
 
+const secret = "hunter2"
+
 func TestOpenRefuses(t *testing.T) {
 	for url, want := range map[string]string{
-		"s3://bucket":                "s3:// is not built into this program; allowed: file:///DIR",
-		"gs://bucket":                "gs:// is not built into this program; allowed: file:///DIR",
-		"ftp://host/dir":             `unknown scheme "ftp"`,
-		"/plain/dir":                 `unknown scheme ""`,
-		"file://":                    "no folder",
-		"file://host/dir":            "a folder has none",
-		"file:///tmp/x?create_dir=1": "unknown option create_dir=1",
-		"file:///tmp/%zz":            "invalid URL escape",
+		"s3://bucket?acl=public":                          `unknown or repeated option "acl"`,
+		"gs://bucket?region=eu":                           `unknown or repeated option "region"`,
+		"s3://bucket?region=a&region=b":                   `unknown or repeated option "region"`,
+		"s3://bucket?endpoint=localhost:9000":             "endpoint is no http:// or https:// URL",
+		"s3://bucket?endpoint=http://me:" + secret + "@h": "endpoint is no http:// or https:// URL",
+		"s3://bucket?s3ForcePathStyle=yes":                "neither true nor false",
+		"gs://me:" + secret + "@bucket":                   "holds no user or password",
+		"s3://me:" + secret + "@bucket/%zz":               "invalid URL escape",
+		"gs:///prefix":                                    "name is missing",
+		"gs://bucket:80/x":                                "has a port",
+		"gs://bucket/a/../b":                              "plain relative path",
+		"ftp://host/dir":                                  `unknown scheme "ftp"`,
+		"/plain/dir":                                      `unknown scheme ""`,
+		"file://":                                         "no folder",
+		"file://host/dir":                                 "a folder has none",
+		"file:///tmp/x?create_dir=1":                      "unknown option create_dir=1",
+		"file:///tmp/%zz":                                 "invalid URL escape",
 	} {
 		_, err := blobs.Open(t.Context(), url)
+		if err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("Open(%q) tells the secret: %v", url, err)
+		}
 		if err == nil || !strings.Contains(err.Error(), want) || models.ClassOf(err) != models.Permanent {
 			t.Errorf("Open(%q) = %v, want a permanent error with %q", url, err, want)
 		}

@@ -98,7 +98,7 @@ const columns = `CREATE TABLE empty_history(
 	attributes STRUCT("name" VARCHAR, "value" VARCHAR, confidence DOUBLE, evidence VARCHAR, model VARCHAR, "version" VARCHAR, image VARCHAR, share DOUBLE)[],
 	images STRUCT(sha256 VARCHAR, phash VARCHAR, rendition VARCHAR, width INTEGER, height INTEGER)[],
 	labels STRUCT(attribute VARCHAR, taxonomy VARCHAR, "values" VARCHAR[], "by" VARCHAR[], "at" TIMESTAMPTZ, item VARCHAR, sample BOOLEAN)[],
-	body JSON, dt DATE)`
+	body JSON, part VARCHAR, checksum BIGINT, dt DATE)`
 
 // newest picks of each post and profile the row that counts.
 const newest = `CREATE VIEW posts AS SELECT * FROM history
@@ -148,6 +148,43 @@ func (h *History) Follow(ctx context.Context, parts []models.Part, unseen []stri
 	}
 	h.followed = true
 	return nil
+}
+
+// manifests is how often the manifest is asked for anew because a file of it was
+// replaced before it was read.
+const manifests = 10
+
+// QueryBy answers a query over what manifest says is the history at the moment.
+// Parts are merged and rewritten at any time, and the files of those that were
+// replaced are deleted: then it begins again with the manifest of that time.
+func (h *History) QueryBy(ctx context.Context, manifest func(context.Context) ([]models.Part, []string, error), query string, args ...any) (
+	names []string, rows [][]any, err error,
+) {
+	for range manifests {
+		var parts []models.Part
+		var unseen []string
+		if parts, unseen, err = manifest(ctx); errors.Is(err, models.ErrNotFound) {
+			continue // it brings the files here, and one of them was replaced
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if err = h.Follow(ctx, parts, unseen); err == nil {
+			names, rows, err = h.Query(ctx, query, args...)
+		}
+		if err == nil || !h.lacks(parts) {
+			break
+		}
+	}
+	return names, rows, err
+}
+
+// lacks reports whether a file of parts is not there.
+func (h *History) lacks(parts []models.Part) bool {
+	return slices.ContainsFunc(parts, func(p models.Part) bool {
+		_, err := os.Stat(filepath.Join(h.dir, filepath.FromSlash(p.Path())))
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // refresh changes the view when the first file has come or the last one has gone.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -154,6 +155,111 @@ func TestFollow(t *testing.T) {
 	count(0, nil)
 	if _, _, err := h.Query(t.Context(), `DELETE FROM unseen`); err == nil {
 		t.Error("a query changed what may be seen")
+	}
+}
+
+// TestFormerSchema: files with and without the columns that came later, and
+// whose body is called JSON in some, are one history.
+func TestFormerSchema(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "b", "tumblr", 10, day())
+	old, err := os.ReadFile("../parquet/testdata/schema-1.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(dir, "dt=2026-03-14", "source=weibo")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(at, "part-a.parquet"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := query(t, open(t, dir), `SELECT source, count(*), count(part), count(DISTINCT checksum), min(body ->> '$.run.profile') FROM history GROUP BY 1 ORDER BY 1`)
+	want := [][]any{{"tumblr", int64(10), int64(10), int64(10), "catalog"}, {"weibo", int64(60), int64(0), int64(0), "catalog"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestQueryWhilePartsAreMerged: readers by the manifest see each row once, while
+// parts are merged and the merged ones' files deleted at once.
+func TestQueryWhilePartsAreMerged(t *testing.T) {
+	dir := t.TempDir()
+	store, err := blobs.Open(t.Context(), "file://"+dir+"?metadata=skip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := parquet.New(store)
+	var mu sync.Mutex
+	var parts []models.Part
+	for i := range 12 {
+		rows := storagetest.HistoryRows(10, fmt.Sprint("s", i%3), day().AddDate(0, 0, i/6))
+		for j := range rows {
+			rows[j].Generation = i + 1 // each part has rows of its own
+		}
+		part := models.Part{
+			ID: fmt.Sprint("p", i), Day: rows[0].Day(), Source: rows[0].Source, State: models.PartVerified, Rows: 10, Checksum: models.Checksum(rows),
+		}
+		if _, err := files.Write(t.Context(), part, rows); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, part)
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		h := open(t, dir)
+		readers.Go(func() {
+			for ended := false; !ended; {
+				select {
+				case <-stop:
+					ended = true
+				default:
+				}
+				_, rows, err := h.QueryBy(t.Context(), func(context.Context) ([]models.Part, []string, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					return slices.Clone(parts), nil, nil
+				}, `SELECT count(*), count(DISTINCT (post, profile, generation, rev)) FROM history`)
+				if err != nil || !cmp.Equal(rows, [][]any{{int64(120), int64(120)}}) {
+					t.Errorf("%v, %v; want 120 rows, each once", rows, err)
+				}
+			}
+		})
+	}
+	for i := range 30 { // merges two of a day and source, or writes one anew
+		first := parts[i%len(parts)]
+		olds := []models.Part{first}
+		if j := slices.IndexFunc(parts, func(p models.Part) bool { return p.ID != first.ID && p.Day == first.Day && p.Source == first.Source }); j >= 0 {
+			olds = append(olds, parts[j])
+		}
+		fresh := first
+		fresh.ID, fresh.Rows, fresh.Checksum = fmt.Sprint("m", i), 0, 0
+		for _, old := range olds {
+			fresh.Rows += old.Rows
+			fresh.Checksum += old.Checksum
+		}
+		if _, err := files.Merge(t.Context(), fresh, olds, func(string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		parts = append(slices.DeleteFunc(parts, func(p models.Part) bool {
+			return slices.ContainsFunc(olds, func(o models.Part) bool { return o.ID == p.ID })
+		}), fresh)
+		mu.Unlock()
+		for _, old := range olds {
+			if err := files.Remove(t.Context(), old.Path()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(stop)
+	readers.Wait()
+	_, _, err = open(t, dir).QueryBy(t.Context(), func(context.Context) ([]models.Part, []string, error) {
+		return []models.Part{{ID: "lost", Day: "2026-03-14", Source: "s1", State: models.PartVerified}}, nil, nil
+	}, `SELECT 1`)
+	if err == nil {
+		t.Error("a lost file was not missed")
 	}
 }
 

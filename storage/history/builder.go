@@ -3,12 +3,14 @@
 //
 // Builder makes parts: staged rows of one day and source are assigned to a
 // part, written as a file, loaded into the warehouse, read back and compared,
-// and marked. Every arrow of staged → written → loaded → verified is a fact in
-// the document store, so a builder that crashed goes on with the same part, and
-// two builders at once only do some work twice.
+// and marked. Every arrow of staged → written → loading → loaded → verified is a
+// fact in the document store, so a builder that crashed goes on with the same
+// part, and two builders at once only do some work twice. Without a warehouse
+// nothing is loading.
 //
 // Purger removes posts that are verified and older than their profiles keep them.
-// Eraser takes the rows of forgotten posts out of the parts.
+// Eraser takes the rows of forgotten posts out of the parts, and Compactor merges
+// small parts; Reader reads while they do.
 package history
 
 import (
@@ -18,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"weft/models"
@@ -34,8 +37,9 @@ type Staging interface {
 	PartRows(ctx context.Context, id string) ([]models.Row, error)
 }
 
-// Mover books a part's progress: part is stored if its state is still from,
-// else models.ErrConflict.
+// Mover books a part's progress: part is stored if its state is still from and
+// its Loads are still part's (one less, if part is now loading), else
+// models.ErrConflict.
 type Mover interface {
 	MovePart(ctx context.Context, part models.Part, from models.PartState) error
 }
@@ -60,12 +64,14 @@ type Params struct {
 	Staging   Staging
 	Mover     Mover
 	Files     PartFiles
-	Warehouse Warehouse         // nil: there is none, the files are the history
-	Clock     func() time.Time  // nil: time.Now
-	Log       *slog.Logger      // nil: silent
-	MaxRows   int               // of a part; 0: 50,000
-	MinAge    time.Duration     // how long a row waits for others before it is put into a part
-	Crash     func(name string) // called at part.assigned, part.written, part.loaded, part.verified; nil in production
+	Warehouse Warehouse        // nil: there is none, the files are the history
+	Clock     func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: silent
+	MaxRows   int              // of a part; 0: 50,000
+	MinAge    time.Duration    // how long a row waits for others before it is put into a part
+	// Crash is called at part.assigned, part.written, part.booked, part.loaded,
+	// part.verified, part.unloaded; nil in production.
+	Crash func(name string)
 }
 
 // Builder makes parts. Several may run at once, here or elsewhere.
@@ -79,7 +85,8 @@ type Pass struct {
 	Written  int `json:"written"`
 	Loaded   int `json:"loaded"`
 	Verified int `json:"verified"`
-	Rows     int `json:"rows"` // in the verified ones
+	Unloaded int `json:"unloaded"` // found wrong in the warehouse, to be loaded again
+	Rows     int `json:"rows"`     // in the verified ones
 }
 
 // New returns a builder.
@@ -106,8 +113,14 @@ func (b *Builder) Run(ctx context.Context) (Pass, error) {
 	var done Pass
 	errs := []error{b.assign(ctx, &done)}
 	errs = append(errs, b.each(ctx, models.PartStaged, func(part models.Part) error { return b.write(ctx, part, &done) }))
-	errs = append(errs, b.load(ctx, &done))
-	errs = append(errs, b.each(ctx, models.PartLoaded, func(part models.Part) error { return b.verify(ctx, part, &done) }))
+	if b.p.Warehouse == nil {
+		for _, state := range []models.PartState{models.PartLoading, models.PartWritten} { // loading: there was one
+			errs = append(errs, b.each(ctx, state, func(part models.Part) error { return b.skipLoad(ctx, part, &done) }))
+		}
+		errs = append(errs, b.each(ctx, models.PartLoaded, func(part models.Part) error { return b.verify(ctx, part, nil, &done) }))
+	} else {
+		errs = append(errs, b.load(ctx, &done), b.compare(ctx, &done))
+	}
 	return done, errors.Join(errs...)
 }
 
@@ -147,53 +160,29 @@ func (b *Builder) write(ctx context.Context, part models.Part, done *Pass) error
 	return err
 }
 
-// load hands all written parts to the warehouse at once: a load has a price by
-// itself, whatever it brings.
-func (b *Builder) load(ctx context.Context, done *Pass) error {
-	for {
-		parts, err := b.p.Staging.Parts(ctx, models.PartWritten, page)
-		if err != nil {
-			return fmt.Errorf("history: list written parts: %w", err)
-		}
-		if len(parts) == 0 {
-			return nil
-		}
-		if err := b.loadAll(ctx, parts); err != nil {
-			return fmt.Errorf("history: load %d parts, from %s on: %w", len(parts), parts[0].ID, err)
-		}
-		b.p.Crash("part.loaded")
-		before := done.Loaded
-		for _, part := range parts {
-			moved, err := b.move(ctx, part, models.PartWritten, models.PartLoaded)
-			if err != nil {
-				return err
-			}
-			if moved {
-				done.Loaded++
-			}
-		}
-		if done.Loaded == before {
-			return nil // another builder books them: leave them to it
-		}
+// skipLoad books a part as loaded where there is nothing to load it into.
+func (b *Builder) skipLoad(ctx context.Context, part models.Part, done *Pass) error {
+	b.p.Crash("part.loaded")
+	moved, err := b.move(ctx, part, part.State, models.PartLoaded)
+	if moved {
+		done.Loaded++
 	}
+	return err
 }
 
-func (b *Builder) loadAll(ctx context.Context, parts []models.Part) error {
-	if b.p.Warehouse == nil {
-		return nil
-	}
-	return b.p.Warehouse.Load(ctx, parts[0].ID, parts)
-}
-
-// verify reads the file back, and only if it holds what was staged it books
-// the part as verified: from then on its posts may be purged.
-func (b *Builder) verify(ctx context.Context, part models.Part, done *Pass) error {
+// verify reads the file back, and only if it, and the table if there is one,
+// holds what was staged it books the part as verified: from then on its posts
+// may be purged.
+func (b *Builder) verify(ctx context.Context, part models.Part, table *models.Tally, done *Pass) error {
 	n, sum, err := b.p.Files.Verify(ctx, part)
 	if err != nil {
 		return fmt.Errorf("history: verify part %s: %w", part.ID, err)
 	}
 	if n != part.Rows || sum != part.Checksum {
 		return mismatch("the file", part, n, sum)
+	}
+	if table != nil && !agrees(*table, part) {
+		return b.unload(ctx, part, mismatch("the table", part, table.Rows, table.Checksum), done)
 	}
 	b.p.Crash("part.verified")
 	moved, err := b.move(ctx, part, models.PartLoaded, models.PartVerified)
@@ -204,19 +193,31 @@ func (b *Builder) verify(ctx context.Context, part models.Part, done *Pass) erro
 	return err
 }
 
+func agrees(t models.Tally, part models.Part) bool {
+	return t.Rows == part.Rows && t.Checksum == part.Checksum
+}
+
 func mismatch(where string, part models.Part, rows int, checksum uint64) error {
 	return models.Faultf(models.Permanent, "history: part %s (%s): %s holds %d rows with checksum %016x, assigned were %d with %016x",
 		part.ID, part.Path(), where, rows, checksum, part.Rows, part.Checksum)
 }
 
-// move books a part; it is false when another builder did so before.
+// move books a part; it is false when another builder did so before. What the
+// warehouse was given of a part that is gone is taken back: the eraser does so,
+// too, but what was forgotten should not wait for it.
 func (b *Builder) move(ctx context.Context, part models.Part, from, to models.PartState) (bool, error) {
 	part.State = to
 	err := b.p.Mover.MovePart(ctx, part, from)
 	switch {
-	case errors.Is(err, models.ErrConflict), errors.Is(err, models.ErrNotFound):
-		b.p.Log.Debug("part moved by another builder, or dissolved because a post of it was forgotten", "part", part.ID, "from", from)
+	case errors.Is(err, models.ErrConflict):
+		b.p.Log.Debug("part moved by another builder", "part", part.ID, "from", from)
 		return false, nil
+	case errors.Is(err, models.ErrNotFound):
+		b.p.Log.Debug("part dissolved because a post of it was forgotten, or replaced", "part", part.ID, "from", from)
+		if b.p.Warehouse == nil || part.Loads == 0 {
+			return false, nil
+		}
+		return false, b.p.Warehouse.Remove(ctx, []models.Part{bare(part)})
 	case err != nil:
 		return false, fmt.Errorf("history: book part %s as %s: %w", part.ID, to, err)
 	}
@@ -226,6 +227,11 @@ func (b *Builder) move(ctx context.Context, part models.Part, from, to models.Pa
 // each calls do for every part in a state, until none is left that it has not
 // seen. Errors are logged and collected.
 func (b *Builder) each(ctx context.Context, state models.PartState, do func(models.Part) error) error {
+	return b.eachOf(ctx, state, func([]models.Part) error { return nil }, do)
+}
+
+// eachOf is each, and calls before with those that do is about to be called for.
+func (b *Builder) eachOf(ctx context.Context, state models.PartState, before func([]models.Part) error, do func(models.Part) error) error {
 	var errs []error
 	seen := map[string]bool{}
 	for {
@@ -233,19 +239,19 @@ func (b *Builder) each(ctx context.Context, state models.PartState, do func(mode
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("history: list %s parts: %w", state, err))...)
 		}
-		fresh := false
+		parts = slices.DeleteFunc(parts, func(p models.Part) bool { return seen[p.ID] })
+		if len(parts) == 0 {
+			return errors.Join(errs...)
+		}
+		if err := before(parts); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 		for _, part := range parts {
-			if seen[part.ID] {
-				continue
-			}
-			seen[part.ID], fresh = true, true
+			seen[part.ID] = true
 			if err := do(part); err != nil && b.still(ctx, part.ID, state) {
 				b.p.Log.Error("part is stuck", "part", part.ID, "state", state, "error", err)
 				errs = append(errs, err)
 			}
-		}
-		if !fresh {
-			return errors.Join(errs...)
 		}
 	}
 }
@@ -265,9 +271,23 @@ func (b *Builder) still(ctx context.Context, id string, state models.PartState) 
 	return len(parts) == page // it may be on a later page: then the error stands, too
 }
 
+// bare is what a path tells of a part.
+func bare(part models.Part) models.Part {
+	return models.Part{ID: part.ID, Day: part.Day, Source: part.Source}
+}
+
+// idTime is how ids begin, and loadPrefix how the names of load jobs do.
+const (
+	idTime     = "20060102t150405"
+	loadPrefix = "load-"
+)
+
 // newPartID returns an id that sorts by time and that nobody else makes.
 func newPartID(now time.Time) string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	return now.UTC().Format("20060102t150405") + "-" + hex.EncodeToString(b[:])
+	return now.UTC().Format(idTime) + "-" + hex.EncodeToString(b[:])
 }
+
+// newLoad returns a name for a load job.
+func newLoad(now time.Time) string { return loadPrefix + newPartID(now) }

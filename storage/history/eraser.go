@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"weft/models"
@@ -25,51 +26,45 @@ type Erasures interface {
 	Expire(ctx context.Context, now time.Time) (int64, error)
 }
 
-// Manifest says which files are the history.
-type Manifest interface {
-	Parts(ctx context.Context, state models.PartState, max int) ([]models.Part, error)
-	// Reserve announces the file of a part that is about to be written.
-	Reserve(ctx context.Context, part models.Part, now time.Time) error
-	// Replace puts fresh in the place of old in one step, and books how many rows
-	// of each post are gone with it; models.ErrConflict if another eraser did so, or
-	// took the reserved file for a leftover.
-	Replace(ctx context.Context, old, fresh models.Part, rows map[string]int, now time.Time) error
-	// Strays returns files that belong to no part; Swept notes that they are deleted.
-	Strays(ctx context.Context, now time.Time, max int) ([]string, error)
-	Swept(ctx context.Context, paths []string, now time.Time) error
-}
-
-// RewriteFiles are the parts' files, as a rewrite needs them.
-type RewriteFiles interface {
-	PartFiles
-	Find(ctx context.Context, parts []models.Part, ids []string) ([]models.Row, error)
-	Read(ctx context.Context, part models.Part) ([]models.Row, error)
-	// Remove deletes a file; a missing one is a success.
-	Remove(ctx context.Context, path string) error
-}
-
 // EraserParams are what an Eraser needs.
 type EraserParams struct {
 	Erasures Erasures
 	Manifest Manifest
 	Files    RewriteFiles
+	// Warehouse is where the parts are loaded, too; nil: nowhere.
+	Warehouse Warehouse
 	// Wait is how long the first post of a day and source waits for others before
 	// their parts are rewritten: a rewrite costs the whole part. What a person
 	// asked for doesn't wait, and readers see none of them meanwhile.
 	Wait  time.Duration
-	Clock func() time.Time  // nil: time.Now
-	Log   *slog.Logger      // nil: silent
-	Crash func(name string) // called at erase.reserved, erase.written, erase.replaced; nil in production
+	Clock func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: silent
+	// Crash is called at erase.reserved, erase.written, erase.loaded,
+	// erase.replaced; nil in production.
+	Crash func(name string)
 }
 
 // Eraser takes the rows of forgotten posts out of the history. Files are never
 // changed: a part that holds such a row is written anew without it, under
 // another id, and takes the old one's place in one transaction. Until then its
 // file is a stray, and afterwards the old one is; strays are deleted, again and
-// again for a day. So a crash leaves nothing behind but a stray. Several may run
-// at once.
+// again for a day, from the warehouse as well. So a crash leaves nothing behind
+// but a stray. A post gets its receipt when no part holds it, and the strays
+// known by then are deleted. (A merge that crashed may have written it once more,
+// to a file that no reader knows; such a file counts as a stray after six hours.)
+// Several may run at once.
 type Eraser struct {
 	p EraserParams
+	w rewriter
+
+	mu    sync.Mutex
+	swept map[string]again
+}
+
+// again is when a stray is deleted once more.
+type again struct {
+	at   time.Time
+	wait time.Duration
 }
 
 // Erased says what one pass did.
@@ -88,6 +83,10 @@ const (
 	kept = 24 * time.Hour
 	// allParts is as many parts as there ever are.
 	allParts = 1 << 30
+	// A stray is deleted again after a second, then after twice as long each time,
+	// at last every hour: a deletion in the warehouse has its price.
+	sweepSoon = time.Second
+	sweepLate = time.Hour
 )
 
 // NewEraser returns an eraser.
@@ -101,7 +100,9 @@ func NewEraser(p EraserParams) *Eraser {
 	if p.Crash == nil {
 		p.Crash = func(string) {}
 	}
-	return &Eraser{p: p}
+	return &Eraser{p: p, swept: map[string]again{}, w: rewriter{
+		name: "erase", manifest: p.Manifest, files: p.Files, warehouse: p.Warehouse, clock: p.Clock, log: p.Log, crash: p.Crash,
+	}}
 }
 
 // Run makes one pass. Parts that can't be rewritten don't keep the others: their
@@ -123,18 +124,63 @@ func (e *Eraser) Run(ctx context.Context) (Erased, error) {
 	return done, errors.Join(append(errs, err)...)
 }
 
-// sweep deletes what belongs to no part.
+// sweep deletes what belongs to no part. What this eraser deleted a moment ago
+// is left for later.
 func (e *Eraser) sweep(ctx context.Context) error {
-	paths, err := e.p.Manifest.Strays(ctx, e.p.Clock(), allParts)
-	if err != nil || len(paths) == 0 {
+	now := e.p.Clock()
+	paths, err := e.p.Manifest.Strays(ctx, now, allParts)
+	if err != nil {
 		return err
 	}
-	for _, path := range paths {
+	due := e.due(paths, now)
+	var parts []models.Part
+	for _, path := range due {
 		if err := e.p.Files.Remove(ctx, path); err != nil {
 			return fmt.Errorf("history: remove %s: %w", path, err)
 		}
+		if part, ok := models.ParsePath(path); ok {
+			parts = append(parts, part)
+		}
 	}
-	return e.p.Manifest.Swept(ctx, paths, e.p.Clock())
+	if e.p.Warehouse != nil {
+		for chunk := range slices.Chunk(parts, page) {
+			if err := e.p.Warehouse.Remove(ctx, chunk); err != nil {
+				return fmt.Errorf("history: remove %d strays from the table: %w", len(chunk), err)
+			}
+		}
+	}
+	e.note(due, now)
+	if len(due) == 0 {
+		return nil
+	}
+	return e.p.Manifest.Swept(ctx, due, now)
+}
+
+// due returns those of paths whose time has come, and forgets all others that it knew.
+func (e *Eraser) due(paths []string, now time.Time) (due []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := map[string]again{}
+	for _, path := range paths {
+		if last, ok := e.swept[path]; ok {
+			known[path] = last
+		}
+		if !now.Before(known[path].at) {
+			due = append(due, path)
+		}
+	}
+	e.swept = known
+	return due
+}
+
+// note remembers when to delete paths again.
+func (e *Eraser) note(paths []string, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, path := range paths {
+		wait := min(sweepLate, max(sweepSoon, 2*e.swept[path].wait))
+		e.swept[path] = again{at: now.Add(wait), wait: wait}
+	}
 }
 
 // folder is what a part is of. An empty day is any.
@@ -201,83 +247,40 @@ func (e *Eraser) waiting(ctx context.Context) (map[folder][]string, error) {
 	return all, nil
 }
 
-// folder takes the posts out of the parts, and books that it did.
+// folder takes the posts out of the parts, and books that it did. The strays are
+// swept in between: the parts were listed before, so whatever held such a post is
+// either among them or among the strays.
 func (e *Eraser) folder(ctx context.Context, parts []models.Part, ids []string, done *Erased) error {
+	var list []rewrite
 	for _, part := range parts {
 		rows, err := e.p.Files.Find(ctx, []models.Part{part}, ids)
 		if err != nil {
 			return fmt.Errorf("history: look into part %s: %w", part.ID, err)
 		}
-		if len(rows) == 0 {
-			continue
+		if len(rows) > 0 {
+			list = append(list, newRewrite([]models.Part{part}, rows, e.p.Clock()))
 		}
-		if err := e.rewrite(ctx, part, rows, done); err != nil {
-			return err
+	}
+	rewritten, err := e.w.run(ctx, list)
+	for _, r := range rewritten {
+		for _, n := range r.gone {
+			done.Rows += n
 		}
+		if r.fresh.Rows > 0 {
+			done.Rewritten++
+		} else {
+			done.Removed++
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.sweep(ctx); err != nil {
+		return err
 	}
 	if err := e.p.Erasures.Erased(ctx, ids, e.p.Clock()); err != nil {
 		return fmt.Errorf("history: book %d erased posts: %w", len(ids), err)
 	}
 	done.Posts += len(ids)
-	return nil
-}
-
-// rewrite writes the part without the posts of gone, reads that back, and only then puts
-// it in the old one's place. A part that isn't what its books say is left alone:
-// that has to be looked into, not written over.
-func (e *Eraser) rewrite(ctx context.Context, old models.Part, gone []models.Row, done *Erased) error {
-	rows, err := e.p.Files.Read(ctx, old)
-	if err != nil {
-		return fmt.Errorf("history: read part %s: %w", old.ID, err)
-	}
-	if n, sum := len(rows), models.Checksum(rows); n != old.Rows || sum != old.Checksum {
-		return mismatch("the file", old, n, sum)
-	}
-	counts := map[string]int{}
-	for _, row := range gone {
-		counts[row.Post]++
-	}
-	rows = slices.DeleteFunc(rows, func(r models.Row) bool { return counts[r.Post] > 0 })
-	now := e.p.Clock()
-	fresh := models.Part{
-		ID: newPartID(now), Day: old.Day, Source: old.Source, State: models.PartVerified,
-		Rows: len(rows), Checksum: models.Checksum(rows), MadeAt: now, Replaces: append(slices.Clone(old.Replaces), old.ID),
-	}
-	if len(rows) > 0 {
-		if err := e.write(ctx, &fresh, rows, now); err != nil {
-			return err
-		}
-	}
-	if err := e.p.Manifest.Replace(ctx, old, fresh, counts, now); err != nil {
-		return fmt.Errorf("history: replace part %s: %w", old.ID, err)
-	}
-	e.p.Crash("erase.replaced")
-	done.Rows += len(gone)
-	if fresh.Rows > 0 {
-		done.Rewritten++
-	} else {
-		done.Removed++
-	}
-	return nil
-}
-
-// write makes the new file and reads it back.
-func (e *Eraser) write(ctx context.Context, fresh *models.Part, rows []models.Row, now time.Time) error {
-	if err := e.p.Manifest.Reserve(ctx, *fresh, now); err != nil {
-		return fmt.Errorf("history: reserve part %s: %w", fresh.ID, err)
-	}
-	e.p.Crash("erase.reserved")
-	var err error
-	if fresh.Bytes, err = e.p.Files.Write(ctx, *fresh, rows); err != nil {
-		return fmt.Errorf("history: write part %s: %w", fresh.ID, err)
-	}
-	e.p.Crash("erase.written")
-	n, sum, err := e.p.Files.Verify(ctx, *fresh)
-	if err != nil {
-		return fmt.Errorf("history: verify part %s: %w", fresh.ID, err)
-	}
-	if n != fresh.Rows || sum != fresh.Checksum {
-		return mismatch("the file", *fresh, n, sum)
-	}
 	return nil
 }

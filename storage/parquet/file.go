@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -14,50 +12,11 @@ import (
 )
 
 const (
-	// rowGroup is how many rows are compressed and scanned together. With
-	// bodies of about 4 KB it makes groups of some 64 MB before compression:
-	// large enough to scan, small enough to hold in memory while they are written.
-	rowGroup = 16 << 10
-	// bloomBits per post make one lookup in a hundred read a group in vain.
-	bloomBits = 10
 	// readBuffer is how much one read of a part takes at least.
 	readBuffer = 256 << 10
 	// batch is how many rows are decoded at once.
 	batch = 512
 )
-
-// encode writes rows as one file of part. The rows are put in order first.
-func encode(w io.Writer, part models.Part, rows []models.Row) error {
-	rows = slices.Clone(rows)
-	order(rows)
-	out := parquet.NewGenericWriter[record](w,
-		parquet.Compression(&parquet.Zstd),
-		parquet.BloomFilters(parquet.SplitBlockFilter(bloomBits, "post")),
-		parquet.SortingWriterConfig(parquet.SortingColumns(parquet.Ascending("created_at"))),
-		parquet.MaxRowsPerRowGroup(rowGroup),
-		parquet.SkipPageBounds("body"), parquet.SkipPageBounds("text"),
-		parquet.CreatedBy("weft", strconv.Itoa(models.SchemaVersion), ""),
-		parquet.KeyValueMetadata("weft.part", part.ID),
-		parquet.KeyValueMetadata("weft.rows", strconv.Itoa(len(rows))),
-		parquet.KeyValueMetadata("weft.checksum", strconv.FormatUint(models.Checksum(rows), 16)),
-	)
-	for chunk := range slices.Chunk(rows, batch) {
-		records := make([]record, len(chunk))
-		for i := range chunk {
-			var err error
-			if records[i], err = columns(&chunk[i]); err != nil {
-				return err
-			}
-		}
-		if _, err := out.Write(records); err != nil {
-			return fmt.Errorf("parquet: write %s: %w", part.Path(), err)
-		}
-	}
-	if err := out.Close(); err != nil {
-		return fmt.Errorf("parquet: write %s: %w", part.Path(), err)
-	}
-	return nil
-}
 
 // decode hands every row of the file to each, in the file's order.
 func decode(r io.ReaderAt, size int64, each func(models.Row)) (err error) {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,15 +28,15 @@ type folder struct {
 }
 
 func (f *folder) WriteOnce(_ context.Context, key string, write func(io.Writer) error) (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, there := f.files[key]; there {
+	if _, err := f.Get(context.Background(), key); err == nil {
 		return true, nil
 	}
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
 		return false, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.files[key] = b.Bytes()
 	return false, nil
 }
@@ -87,7 +89,7 @@ func TestSuite(t *testing.T) {
 // Several row groups: the filters of one file skip most of it.
 func TestFindReadsLittle(t *testing.T) {
 	f := newFolder()
-	rows := storagetest.HistoryRows(rowGroup+900, "weibo", day())
+	rows := storagetest.HistoryRows(groupRows+900, "weibo", day())
 	part := partOf("big", rows)
 	if _, err := New(f).Write(t.Context(), part, rows); err != nil {
 		t.Fatal(err)
@@ -101,15 +103,15 @@ func TestFindReadsLittle(t *testing.T) {
 	if err != nil || n != len(rows) || sum != models.Checksum(rows) {
 		t.Errorf("Verify = %d, %x, %v", n, sum, err)
 	}
-	got, err = New(f).Find(t.Context(), []models.Part{part}, []string{rows[rowGroup+12].Post})
-	if err != nil || len(got) != 1 || got[0].Post != rows[rowGroup+12].Post {
+	got, err = New(f).Find(t.Context(), []models.Part{part}, []string{rows[groupRows+12].Post})
+	if err != nil || len(got) != 1 || got[0].Post != rows[groupRows+12].Post {
 		t.Errorf("Find = %d rows, %v", len(got), err)
 	}
 }
 
 func TestColumns(t *testing.T) {
 	row := storagetest.HistoryRows(1, "weibo", day())[0]
-	got, err := columns(&row)
+	got, err := columns("p", &row)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func TestColumns(t *testing.T) {
 		},
 		Images: []image{{SHA256: "aa", PHash: "00ff", Rendition: "r/aa", Width: 640, Height: 480}},
 		Labels: []label{{Attribute: "category", Taxonomy: "t1", Values: []string{"gown"}, By: []string{"bo"}, At: day().Add(time.Hour), Item: "i1"}},
-		Body:   row.Body,
+		Body:   string(row.Body), Part: "p", Checksum: int64(row.Checksum()),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -147,7 +149,7 @@ func TestFileHoldsTheColumns(t *testing.T) {
 		}
 		want := make([]record, len(rows))
 		for i := range rows {
-			if want[i], err = columns(&rows[i]); err != nil {
+			if want[i], err = columns("p", &rows[i]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -251,6 +253,170 @@ func FuzzDamage(f *testing.F) {
 		}
 		_ = lookup(bytes.NewReader(data), int64(len(data)), map[string]bool{rows[3].Post: true}, func(models.Row) {})
 	})
+}
+
+// A file of the first schema, which lacks columns and calls its body JSON, is
+// read, searched and merged like any other.
+func TestFormerSchema(t *testing.T) {
+	rows := storagetest.HistoryRows(60, "weibo", day())
+	data, err := os.ReadFile("testdata/schema-1.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := models.Part{ID: "golden", Day: rows[0].Day(), Source: "weibo", Rows: 60, Checksum: models.Checksum(rows)}
+	f := newFolder()
+	f.files[old.Path()] = data
+	parts := New(f)
+	got, err := parts.Read(t.Context(), old)
+	order(rows)
+	if diff := cmp.Diff(rows, got); err != nil || diff != "" {
+		t.Fatalf("Read: %v %.2000s", err, diff)
+	}
+	if n, sum, err := parts.Verify(t.Context(), old); err != nil || n != 60 || sum != old.Checksum {
+		t.Errorf("Verify = %d, %x, %v", n, sum, err)
+	}
+	if got, err := parts.Find(t.Context(), []models.Part{old}, []string{rows[7].Post}); err != nil || len(got) == 0 || got[0].Post != rows[7].Post {
+		t.Errorf("Find = %d rows, %v", len(got), err)
+	}
+	fresh := old
+	fresh.ID = "fresh"
+	if _, err := parts.Merge(t.Context(), fresh, []models.Part{old}, nobody); err != nil {
+		t.Fatal(err)
+	}
+	lines := records(t, f.files[fresh.Path()])
+	if len(lines) != 60 || lines[0].Part != "fresh" || lines[0].Checksum != int64(rows[0].Checksum()) || lines[0].Body != string(rows[0].Body) {
+		t.Errorf("%d lines, the first of part %q", len(lines), lines[0].Part)
+	}
+}
+
+func nobody(string) bool { return false }
+
+func records(t *testing.T, data []byte) []record {
+	t.Helper()
+	lines, err := parquet.Read[record](bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// deal deals rows out to n parts, and returns what their merge is to be.
+func deal(t *testing.T, p *Parts, rows []models.Row, n int) (olds []models.Part, fresh models.Part) {
+	t.Helper()
+	hands := make([][]models.Row, n)
+	for i, r := range rows {
+		hands[i*7%n] = append(hands[i*7%n], r)
+	}
+	for i, hand := range hands {
+		part := partOf(string(rune('a'+i)), hand)
+		part.Rows, part.Checksum = len(hand), models.Checksum(hand)
+		if _, err := p.Write(t.Context(), part, hand); err != nil {
+			t.Fatal(err)
+		}
+		olds = append(olds, part)
+	}
+	fresh = partOf("merged", rows)
+	fresh.Rows, fresh.Checksum = len(rows), models.Checksum(rows)
+	return olds, fresh
+}
+
+func TestMerge(t *testing.T) {
+	f := newFolder()
+	parts := New(f)
+	rows := storagetest.HistoryRows(1000, "weibo", day())
+	olds, fresh := deal(t, parts, rows, 5)
+	size, err := parts.Merge(t.Context(), fresh, olds, nobody)
+	if err != nil || size != int64(len(f.files[fresh.Path()])) {
+		t.Fatalf("Merge = %d, %v", size, err)
+	}
+	got, err := parts.Read(t.Context(), fresh)
+	order(rows)
+	if diff := cmp.Diff(rows, got); err != nil || diff != "" {
+		t.Errorf("%v %.2000s", err, diff)
+	}
+	if _, err := parts.Merge(t.Context(), fresh, olds, nobody); models.ClassOf(err) != models.Permanent {
+		t.Errorf("once more = %v, want a permanent error", err)
+	}
+	var left, gone []models.Row
+	for _, r := range rows {
+		if r.Post == "weibo.n00003" {
+			gone = append(gone, r)
+		} else {
+			left = append(left, r)
+		}
+	}
+	fresh.ID = "without"
+	if _, err := parts.Merge(t.Context(), fresh, olds, func(post string) bool { return post == "weibo.n00003" }); models.ClassOf(err) != models.Permanent {
+		t.Errorf("fewer rows than the books say = %v, want a permanent error", err)
+	}
+	if f.files[fresh.Path()] != nil {
+		t.Error("a refused merge left a file")
+	}
+	fresh.Rows, fresh.Checksum = fresh.Rows-len(gone), fresh.Checksum-models.Checksum(gone)
+	if _, err := parts.Merge(t.Context(), fresh, olds, func(post string) bool { return post == "weibo.n00003" }); err != nil {
+		t.Fatal(err)
+	}
+	got, err = parts.Read(t.Context(), fresh)
+	if diff := cmp.Diff(left, got); err != nil || diff != "" {
+		t.Errorf("%v %.2000s", err, diff)
+	}
+}
+
+func TestMergeRefuses(t *testing.T) {
+	f := newFolder()
+	parts := New(f)
+	olds, fresh := deal(t, parts, storagetest.HistoryRows(20, "weibo", day()), 2)
+	other := fresh
+	other.Day = "2026-03-15"
+	if _, err := parts.Merge(t.Context(), other, olds, nobody); models.ClassOf(err) != models.Permanent || len(f.files) != 2 {
+		t.Errorf("another day = %v with %d files, want a permanent error", err, len(f.files))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := parts.Merge(ctx, fresh, olds, nobody); !errors.Is(err, context.Canceled) || len(f.files) != 2 {
+		t.Errorf("a cancelled merge = %v with %d files", err, len(f.files))
+	}
+	delete(f.files, olds[1].Path())
+	if _, err := parts.Merge(t.Context(), fresh, olds, nobody); !errors.Is(err, models.ErrNotFound) || len(f.files) != 1 {
+		t.Errorf("a missing file = %v with %d files", err, len(f.files))
+	}
+	f.files[olds[1].Path()] = []byte("no Parquet file at all")
+	if _, err := parts.Merge(t.Context(), fresh, olds, nobody); err == nil || len(f.files) != 2 {
+		t.Errorf("a damaged file = %v with %d files", err, len(f.files))
+	}
+}
+
+// Large bodies end a group before its number of rows does, and every group has
+// its filters of ids.
+func TestGroups(t *testing.T) {
+	rows := storagetest.HistoryRows(100, "weibo", day())
+	big := strings.Repeat(" ", 1<<20) // spaces at the end of JSON
+	for i := range rows {
+		rows[i].Body = append(rows[i].Body, big...)
+	}
+	var b bytes.Buffer
+	if err := encode(&b, partOf("p", rows), rows); err != nil {
+		t.Fatal(err)
+	}
+	file, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := file.RowGroups()
+	if len(groups) != 2 || groups[0].NumRows() < 50 || groups[0].NumRows() > 64 {
+		t.Fatalf("%d groups, the first of %d rows; want two, of 64 MB and the rest", len(groups), groups[0].NumRows())
+	}
+	for _, name := range []string{"post", "native_id", "author_id"} {
+		at, _ := file.Schema().Lookup(name)
+		filter := groups[1].ColumnChunks()[at.ColumnIndex].BloomFilter()
+		if filter == nil {
+			t.Errorf("%s has no filter", name)
+			continue
+		}
+		if may, err := filter.Check(parquet.ByteArrayValue([]byte("nobody's id"))); may || err != nil {
+			t.Errorf("the filter of %s takes anything: %v", name, err)
+		}
+	}
 }
 
 // The schema is a promise to every reader of old files.

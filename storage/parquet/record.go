@@ -10,10 +10,11 @@ import (
 )
 
 // record is one line of a part file: the schema of the history. Columns are
-// only ever added, never changed, so that old files stay readable beside new
-// ones. Day and source are in the path, as Hive's layout has it: pandas and
-// BigQuery refuse a partition column that is in the file too. Everything but
-// the first six columns is derived from Body.
+// only ever added, as the last ones, and never changed, so that old files stay
+// readable beside new ones. (Once body was annotated as JSON, which BigQuery
+// doesn't load; its bytes are the same.) Day and source are in the path, as
+// Hive's layout has it: pandas and BigQuery refuse a partition column that is in
+// the file too. Everything but the first six columns, Part and Body is derived.
 type record struct {
 	Post       string    `parquet:"post"`
 	Profile    string    `parquet:"profile,dict"`
@@ -41,7 +42,9 @@ type record struct {
 	Images         []image     `parquet:"images,list"`
 	Labels         []label     `parquet:"labels,list"`
 
-	Body []byte `parquet:"body,json"`
+	Body     string `parquet:"body"`
+	Part     string `parquet:"part,dict"` // where the row is from, for who has it without its file
+	Checksum int64  `parquet:"checksum"`  // the bits of models.Row.Checksum, since not all readers know unsigned numbers
 }
 
 type attribute struct {
@@ -82,7 +85,7 @@ type stored struct {
 	Rev        int64     `parquet:"rev"`
 	CreatedAt  time.Time `parquet:"created_at,timestamp(millisecond)"`
 	ArchivedAt time.Time `parquet:"archived_at,timestamp(millisecond)"`
-	Body       []byte    `parquet:"body,json"`
+	Body       []byte    `parquet:"body"`
 }
 
 // row returns the row but for its source, which is its part's.
@@ -93,10 +96,10 @@ func (s *stored) row() models.Row {
 	}
 }
 
-// columns derives a row's columns. Its attributes are what a reader saw:
+// columns derives the columns of a row of the part id. Its attributes are what a reader saw:
 // people's labels in the place of what models said of the same attribute. What
 // the models said is in the body.
-func columns(r *models.Row) (record, error) {
+func columns(part string, r *models.Row) (record, error) {
 	var f models.Frozen
 	if err := json.Unmarshal(r.Body, &f); err != nil {
 		return record{}, models.Faultf(models.Permanent, "parquet: row %s: body is not a frozen post: %w", r.Key(), err)
@@ -122,7 +125,7 @@ func columns(r *models.Row) (record, error) {
 		Likes: p.Counts.Likes, Comments: p.Counts.Comments, Shares: p.Counts.Shares,
 		Unchecked: unchecked, ProfileVersion: version,
 		Attributes: attributes(models.Effective(found, p.Labels)), Images: images(p.Images()), Labels: labels(p.Labels),
-		Body: r.Body,
+		Body: string(r.Body), Part: part, Checksum: int64(r.Checksum()),
 	}, nil
 }
 

@@ -34,44 +34,63 @@ func (d *Documents) Reserve(ctx context.Context, part models.Part, now time.Time
 }
 
 // Replace puts the verified part fresh, whose file was reserved, in the place of
-// old, whose file becomes a stray. With no rows in fresh, old just goes. rows are
-// those that were erased, by post: they are for the receipts. ErrConflict if old is not a verified part any more, or the file was swept.
-func (d *Documents) Replace(ctx context.Context, old, fresh models.Part, rows map[string]int, now time.Time) error {
-	return fault("replace part "+old.ID, d.w.do(ctx, func(s *session) error {
-		n, err := s.exec(`DELETE FROM parts WHERE id = ? AND state = ?`, old.ID, string(models.PartVerified))
-		if err == nil && n == 0 {
-			err = fmt.Errorf("%w: it was replaced before", models.ErrConflict)
+// olds, whose files become strays. With no rows in fresh, they just go. rows are
+// those that were erased, by post: they are for the receipts. ErrConflict, and
+// nothing is changed, if any of olds is not a verified part any more, or the file
+// was swept.
+func (d *Documents) Replace(ctx context.Context, olds []models.Part, fresh models.Part, rows map[string]int, now time.Time) error {
+	return fault("replace parts by "+fresh.ID, d.w.do(ctx, func(s *session) error {
+		if len(olds) == 0 {
+			return models.Faultf(models.Permanent, "no parts to be replaced")
 		}
-		if err != nil {
-			return err
+		var ids strings.Builder
+		for i := range olds {
+			if err := s.retire(&olds[i], &fresh, now); err != nil {
+				return err
+			}
+			ids.WriteString(olds[i].ID + " ")
 		}
 		for post, n := range rows {
-			if _, err := s.exec(`UPDATE erasures SET erased = erased + ?, parts = parts || ? WHERE post = ?`, n, old.ID+" ", post); err != nil {
+			if _, err := s.exec(`UPDATE erasures SET erased = erased + ?, parts = parts || ? WHERE post = ?`, n, ids.String(), post); err != nil {
 				return err
 			}
 		}
-		if err := s.stray(old.Path(), true, now); err != nil || fresh.Rows == 0 {
-			return err
+		if fresh.Rows == 0 {
+			return nil
 		}
-		n, err = s.exec(`DELETE FROM strays WHERE path = ? AND doomed = 0`, fresh.Path())
+		n, err := s.exec(`DELETE FROM strays WHERE path = ? AND doomed = 0`, fresh.Path())
 		if err == nil && n == 0 {
 			err = fmt.Errorf("%w: the file of part %s was swept", models.ErrConflict, fresh.ID)
 		}
 		if err != nil {
 			return err
 		}
-		fresh.MadeAt = fresh.MadeAt.UTC()
-		doc, err := encode(fresh)
+		stored := fresh
+		stored.MadeAt = fresh.MadeAt.UTC()
+		doc, err := encode(stored)
 		if err != nil {
 			return err
 		}
-		if _, err := s.exec(`INSERT INTO parts(id, state, made_at, doc) VALUES(?, ?, ?, ?)`,
-			fresh.ID, string(fresh.State), micros(fresh.MadeAt), doc); err != nil {
-			return err
-		}
-		_, err = s.exec(`UPDATE staging SET part = ? WHERE part = ? AND part <> ''`, fresh.ID, old.ID)
+		_, err = s.exec(`INSERT INTO parts(id, state, made_at, doc) VALUES(?, ?, ?, ?)`,
+			stored.ID, string(stored.State), micros(stored.MadeAt), doc)
 		return err
 	}))
+}
+
+// retire takes old out of the manifest, in favour of fresh.
+func (s *session) retire(old, fresh *models.Part, now time.Time) error {
+	n, err := s.exec(`DELETE FROM parts WHERE id = ? AND state = ?`, old.ID, string(models.PartVerified))
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: part %s was replaced before", models.ErrConflict, old.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.stray(old.Path(), true, now); err != nil || fresh.Rows == 0 {
+		return err
+	}
+	_, err = s.exec(`UPDATE staging SET part = ? WHERE part = ? AND part <> ''`, fresh.ID, old.ID)
+	return err
 }
 
 // Erased notes that the history holds nothing more of the given posts: each

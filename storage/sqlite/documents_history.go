@@ -140,25 +140,30 @@ func (s *session) part(id string) (models.Part, error) {
 	return p, err
 }
 
-// MovePart writes a part whose stored state is from; otherwise ErrConflict, or
-// ErrNotFound. When a part becomes verified, its rows lose their bodies in the
+// MovePart writes a part whose stored state is from, and whose Loads are part's,
+// or one less if part is booked for a load; otherwise ErrConflict, or ErrNotFound.
+// A part goes round when a load went wrong: without its Loads, who comes late
+// would take the second round for the first. When a part becomes verified, its rows lose their bodies in the
 // same transaction and keep their keys, which tell that a part holds them.
 func (d *Documents) MovePart(ctx context.Context, part models.Part, from models.PartState) error {
 	return fault("move part "+part.ID, d.w.do(ctx, func(s *session) error {
+		stored, err := s.part(part.ID)
+		if err != nil {
+			return err
+		}
+		if part.State == models.PartLoading {
+			stored.Loads++
+		}
+		if stored.State != from || stored.Loads != part.Loads {
+			return models.ErrConflict
+		}
 		part.MadeAt = part.MadeAt.UTC()
 		doc, err := encode(part)
 		if err != nil {
 			return err
 		}
-		n, err := s.exec(`UPDATE parts SET state = ?, doc = ? WHERE id = ? AND state = ?`, string(part.State), doc, part.ID, string(from))
-		if err != nil {
+		if _, err := s.exec(`UPDATE parts SET state = ?, doc = ? WHERE id = ?`, string(part.State), doc, part.ID); err != nil {
 			return err
-		}
-		if n == 0 {
-			if _, err := s.part(part.ID); err != nil {
-				return err
-			}
-			return models.ErrConflict
 		}
 		if part.State == models.PartVerified {
 			_, err = s.exec(`UPDATE staging SET body = x'' WHERE part = ? AND part <> ''`, part.ID)

@@ -100,6 +100,9 @@ func planSearch(q models.SearchQuery) (*searchPlan, error) {
 	if len(p.facets) > searchMaxFacets {
 		return nil, fmt.Errorf("%d facets; allowed: up to %d", len(p.facets), searchMaxFacets)
 	}
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
 	p.filter(q)
 	if err := p.resume(q.After); err != nil {
 		return nil, err
@@ -139,7 +142,18 @@ func (p *searchPlan) filter(q models.SearchQuery) {
 	if q.MinLikes > 0 {
 		p.where, p.args = append(p.where, "d.likes >= ?"), append(p.args, q.MinLikes)
 	}
+	if n := q.Near; n != nil { // read from each document: few ask, and fewer documents have a point
+		p.where = append(p.where, searchDistance+" <= ?")
+		p.args = append(p.args, n.Lat, n.Lat, n.Lon, n.Meters)
+	}
 }
+
+// searchDistance is how far a document's point is from (latitude, latitude,
+// longitude), in metres; null without a point.
+const searchDistance = `2 * 6371008.7714 * asin(min(1, sqrt(
+	power(sin(radians((CAST(d.doc AS TEXT) ->> '$.point.lat') - ?) / 2), 2) +
+	cos(radians(?)) * cos(radians(CAST(d.doc AS TEXT) ->> '$.point.lat')) *
+	power(sin(radians((CAST(d.doc AS TEXT) ->> '$.point.lon') - ?) / 2), 2))))`
 
 // fingerprint tells queries apart whose cursors must not be mixed. The page's
 // size and the facets may change on the way.

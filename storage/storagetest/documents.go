@@ -71,7 +71,7 @@ type Store interface {
 	Unseen(ctx context.Context) ([]string, error)
 	Erasures(ctx context.Context, after string, limit int) ([]models.Erasure, error)
 	Reserve(ctx context.Context, part models.Part, now time.Time) error
-	Replace(ctx context.Context, old, fresh models.Part, rows map[string]int, now time.Time) error
+	Replace(ctx context.Context, olds []models.Part, fresh models.Part, rows map[string]int, now time.Time) error
 	Erased(ctx context.Context, posts []string, now time.Time) error
 	Strays(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Swept(ctx context.Context, paths []string, now time.Time) error

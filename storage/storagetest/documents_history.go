@@ -18,6 +18,7 @@ func history() []behaviour {
 		{"assigning a part again returns it", assignAgain},
 		{"every row lands in exactly one part", assignRace},
 		{"parts move by state", partMoves},
+		{"a part that is loaded again refuses who comes late", partLoads},
 		{"verified rows lose their bodies", partVerified},
 	}
 }
@@ -169,6 +170,38 @@ func partMoves(t *testing.T, s Store) {
 		}
 	}
 	got, err := s.Parts(t.Context(), models.PartWritten, 1)
+	must(t, err)
+	same(t, "part", []models.Part{p}, got)
+}
+
+// partLoads: Loads tell one round of written, loading, loaded from the next.
+func partLoads(t *testing.T, s Store) {
+	must(t, s.Stage(t.Context(), []models.Row{aRow(id(1), "catalog", 1, 1)}))
+	p, _, err := s.Assign(t.Context(), "p1", 10, t0())
+	must(t, err)
+	move := func(to models.PartState, load string, loads int) error {
+		from := p
+		next := p
+		next.State, next.Load, next.Loads = to, load, loads
+		if err := s.MovePart(t.Context(), next, from.State); err != nil {
+			return err
+		}
+		p = next
+		return nil
+	}
+	must(t, move(models.PartWritten, "", 0))
+	stale := p
+	wantErr(t, move(models.PartLoading, "a", 0), models.ErrConflict) // a load that isn't counted
+	must(t, move(models.PartLoading, "a", 1))
+	late := p
+	late.State = models.PartLoaded
+	must(t, move(models.PartLoaded, "a", 1))
+	must(t, move(models.PartWritten, "a", 1))
+	stale.State, stale.Load, stale.Loads = models.PartLoading, "b", 1
+	wantErr(t, s.MovePart(t.Context(), stale, models.PartWritten), models.ErrConflict)
+	must(t, move(models.PartLoading, "c", 2))
+	wantErr(t, s.MovePart(t.Context(), late, models.PartLoading), models.ErrConflict)
+	got, err := s.Parts(t.Context(), models.PartLoading, 10)
 	must(t, err)
 	same(t, "part", []models.Part{p}, got)
 }

@@ -56,6 +56,9 @@ func SearchDocs(n int) []models.SearchDoc {
 			Hashtags: [][]string{nil, {"ootd"}, {"ootd", "奢侈品"}, {"vintage", "paris"}}[i%4],
 		}
 		d.Author.Location.Country = countries[i%4]
+		if i%3 == 1 {
+			d.Point = &models.GeoPoint{Lat: float64(i%17)*10 - 80, Lon: float64(i%35)*10 - 170}
+		}
 		if i%6 != 0 { // the others hide their likes
 			likes := int64(i % 9 * 10)
 			d.Counts.Likes = &likes
@@ -144,6 +147,10 @@ func drawQuery(t *rapid.T) models.SearchQuery {
 	if maybe("attributes", 2) {
 		q.Attributes = map[string][]string{"color": some("colors", "navy", "gold", "pink"), "category": some("categories", "garment-2", "garment-10")}
 		q.MinConfidence = rapid.SampledFrom([]float64{0, 0.3, 0.5}).Draw(t, "confidence")
+	}
+	if maybe("near", 4) { // the distances between the points are no such round numbers
+		q.Near = &models.GeoCircle{Meters: rapid.SampledFrom([]float64{1, 500e3, 3000e3, 12_000e3}).Draw(t, "meters")}
+		q.Near.Lat, q.Near.Lon = float64(rapid.IntRange(-8, 8).Draw(t, "lat")*10), float64(rapid.IntRange(-18, 18).Draw(t, "lon")*10)
 	}
 	if maybe("range", 2) {
 		base := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -141,7 +141,8 @@ func searchRefusals(t *testing.T, s SearchStore) {
 	many := strings.Repeat("word ", 400)
 	for name, q := range map[string]models.SearchQuery{
 		`unknown sort "best"; allowed: newest, oldest, relevance, likes`: {Sort: "best"},
-		"has 400 words": {Text: many},
+		"has 400 words":                  {Text: many},
+		"near 91, 0 within 5 m; allowed": {Near: &models.GeoCircle{GeoPoint: models.GeoPoint{Lat: 91}, Meters: 5}},
 	} {
 		if _, err := s.Search(t.Context(), q); err == nil || !strings.Contains(err.Error(), name) || models.ClassOf(err) != models.Permanent {
 			t.Errorf("Search = %v, want %q", err, name)

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -104,7 +105,22 @@ func scanMatches(d models.SearchDoc, q models.SearchQuery) bool {
 	if q.MinLikes > 0 && (d.Counts.Likes == nil || *d.Counts.Likes < q.MinLikes) {
 		return false
 	}
+	if q.Near != nil && (d.Point == nil || scanDistance(*d.Point, q.Near.GeoPoint) > q.Near.Meters) {
+		return false
+	}
 	return scanText(d, q.Text)
+}
+
+// scanDistance is the angle between two directions, on a sphere of the earth's mean radius.
+func scanDistance(a, b models.GeoPoint) float64 {
+	const radius, degree = 6371008.7714, math.Pi / 180
+	xyz := func(p models.GeoPoint) (x, y, z float64) {
+		return math.Cos(p.Lat*degree) * math.Cos(p.Lon*degree), math.Cos(p.Lat*degree) * math.Sin(p.Lon*degree), math.Sin(p.Lat * degree)
+	}
+	ax, ay, az := xyz(a)
+	bx, by, bz := xyz(b)
+	cross := math.Hypot(math.Hypot(ay*bz-az*by, az*bx-ax*bz), ax*by-ay*bx)
+	return radius * math.Atan2(cross, ax*bx+ay*by+az*bz)
 }
 
 // scanText: every word of the query must occur; a word with signs inside as a

@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1.7
+# Two images: `services` (the default) holds the commands that a set-up is made of;
+# `weft` holds the one that does everything in one process, which links DuckDB.
+#
+#   docker build --build-arg VERSION=$(git describe --always) -t weft:dev .
+#   docker build --target weft -t weft:all-in-one .
+
+FROM golang:1.26.8-bookworm AS source
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+# AVIF and HEIC are decoded in a sandbox, never by whatever library the image has.
+ENV GOFLAGS="-tags=nodynamic -buildvcs=false"
+ARG VERSION=dev
+
+FROM source AS build-services
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X weft/internal/cli.version=${VERSION}" -o /out/ \
+    ./cmd/api ./cmd/asynqmon ./cmd/enqueuer ./cmd/worker
+
+FROM source AS build-weft
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X weft/internal/cli.version=${VERSION}" -o /out/ \
+    ./cmd/weft
+
+# The same Debian as the compiler's, for the C libraries. Nothing is written but
+# in /tmp and in the data folder, so the root may be read-only.
+FROM debian:12.12-slim AS runtime
+COPY --from=source /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+RUN install -d -o 65532 -g 65532 /var/lib/weft
+ENV WEFT_DATA=/var/lib/weft
+USER 65532:65532
+WORKDIR /var/lib/weft
+
+FROM runtime AS weft
+COPY --from=build-weft /out/ /usr/local/bin/
+CMD ["weft", "up"]
+
+FROM runtime AS services
+COPY --from=build-services /out/ /usr/local/bin/
+CMD ["worker"]

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"weft/api"
+	"weft/models"
+)
+
+// API returns the HTTP API over the opened stores.
+func (a *App) API() (http.Handler, error) {
+	var tokens []api.Token
+	for _, t := range a.Config.API.Tokens {
+		name, hash, _ := strings.Cut(t, ":") // the configuration has checked it
+		tokens = append(tokens, api.Token{Name: name, SHA256: hash})
+	}
+	return api.New(api.Params{
+		Search: a.Search, Posts: a.Documents, Tokens: tokens, Observe: a.Metrics.Request, Log: a.Log,
+		Checks: []api.Check{
+			{Name: "documents", Ask: func(ctx context.Context) error { _, err := a.Documents.Meta(ctx, "ready"); return err }},
+			{Name: "search", Ask: func(ctx context.Context) error {
+				_, err := a.Search.Get(ctx, "weft.ready")
+				if errors.Is(err, models.ErrNotFound) {
+					return nil // that it answers counts
+				}
+				return err
+			}},
+		},
+	})
+}
+
+// ServeAPI serves the API and the metrics where the configuration says until ctx
+// ends, and then lets the requests under way come to their end, for as long as
+// draining may take. It tells ready where it listens.
+func (a *App) ServeAPI(ctx context.Context, ready func(url string)) error {
+	h, err := a.API()
+	if err != nil {
+		return err
+	}
+	stopMetrics, err := a.ServeMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", a.Config.API.Listen)
+	if err != nil {
+		return fmt.Errorf("app: api.listen: %w", err)
+	}
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	ready("http://" + listener.Addr().String())
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("app: api: %w", err)
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.Drain)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil {
+		return errors.Join(fmt.Errorf("app: api: requests were cut off: %w", err), server.Close())
+	}
+	return nil
+}

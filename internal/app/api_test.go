@@ -1,0 +1,155 @@
+package app_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weft/internal/app"
+	"weft/internal/config"
+	"weft/models"
+)
+
+type searchStore = app.Search
+
+// slowSearch answers when the test lets it, or when it is gone.
+type slowSearch struct {
+	searchStore
+	asked, answer chan struct{}
+}
+
+func (s *slowSearch) Search(ctx context.Context, q models.SearchQuery) (models.SearchAnswer, error) {
+	if s.asked != nil {
+		s.asked <- struct{}{}
+		<-s.answer
+	}
+	return s.searchStore.Search(ctx, q)
+}
+
+// openAPI opens an app on embedded stores, without a queue, as cmd/api does.
+func openAPI(t *testing.T, search *slowSearch) *app.App {
+	t.Helper()
+	cfg, err := config.Load("", nil, config.Override{Key: "data", Value: filepath.Join(t.TempDir(), "data")},
+		config.Override{Key: "api.listen", Value: "127.0.0.1:0"}, config.Override{Key: "metrics.listen", Value: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := app.New(t.Context(), cfg, app.Options{Service: "test", NoQueue: true, Log: slog.New(slog.DiscardHandler), Search: func(s app.Search) app.Search {
+		search.searchStore = s
+		return search
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() }) // the test may have closed it
+	return a
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// A request that is under way when the process is to end gets its answer; a new
+// one finds nobody.
+func TestServeAPIFinishesWhatItBegan(t *testing.T) {
+	search := &slowSearch{asked: make(chan struct{}), answer: make(chan struct{})}
+	a := openAPI(t, search)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	urls, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- a.ServeAPI(ctx, func(url string) { urls <- url }) }()
+	url := <-urls
+	if status, body := get(t, url+"/readyz"); status != http.StatusOK || !strings.Contains(body, `"search":"ready"`) {
+		t.Errorf("readyz: %d %s", status, body)
+	}
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := get(t, url+"/v1/posts")
+		answered <- status
+	}()
+	<-search.asked
+	stop()
+	closed := func() bool {
+		conn, err := http.DefaultTransport.(*http.Transport).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	}
+	for !closed() {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("it still takes requests")
+		case err := <-ended:
+			t.Fatalf("it ended before the answer: %v", err)
+		default:
+		}
+	}
+	close(search.answer)
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the request under way: %d", status)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Without a queue there are no depths to tell, and the rest is told.
+func TestAPICountsRequests(t *testing.T) {
+	a := openAPI(t, &slowSearch{})
+	h, err := a.API()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	get(t, server.URL+"/v1/posts/file.1")
+	server.Close() // after this all requests are counted
+	w := httptest.NewRecorder()
+	a.Metrics.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	if want := `weft_http_seconds_count{method="GET",route="GET /v1/posts/{id}",status="404"} 1`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("%s is not among\n%s", want, w.Body)
+	}
+}
+
+// What is away is named, and the process is still there.
+func TestAPIIsNotReadyWithoutItsStores(t *testing.T) {
+	a := openAPI(t, &slowSearch{})
+	h, err := a.API()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/v1/posts": 503} {
+		status, body := get(t, server.URL+path)
+		if status != want || (want == 503 && strings.Contains(body, "sql")) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+		if path == "/readyz" && !strings.Contains(body, `"documents":"away","search":"away"`) {
+			t.Errorf("readyz: %s", body)
+		}
+	}
+}

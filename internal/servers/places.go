@@ -1,0 +1,71 @@
+package servers
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// Bucket makes a bucket on the GCS server, and returns its name.
+func Bucket(t testing.TB) string {
+	t.Helper()
+	return BucketAt(t, URL(t, GCS))
+}
+
+// BucketAt makes a bucket on the GCS server at an address. It stays: servers
+// that tests share are thrown away as a whole.
+func BucketAt(t testing.TB, gcs string) string {
+	t.Helper()
+	name := "t" + strings.ToLower(rand.Text()[:14])
+	call(t, http.MethodPost, strings.TrimSuffix(gcs, "/")+"/storage/v1/b?project=test-project", `{"name": "`+name+`"}`)
+	return name
+}
+
+// Dataset is the URL of a dataset of the test's own on the BigQuery server at
+// endpoint; it is made by who opens it, and dropped at the end.
+func Dataset(t testing.TB, endpoint string) string {
+	t.Helper()
+	name := "t_" + strings.ToLower(rand.Text()[:14])
+	t.Cleanup(func() {
+		call(t, http.MethodDelete, strings.TrimSuffix(endpoint, "/")+"/projects/test-project/datasets/"+name+"?deleteContents=true", "")
+	})
+	return "bigquery://test-project/" + name + "?endpoint=" + url.QueryEscape(endpoint)
+}
+
+// DropIndices deletes the indices of Elasticsearch whose names begin with prefix.
+func DropIndices(t testing.TB, elastic, prefix string) {
+	t.Helper()
+	elastic = strings.TrimSuffix(elastic, "/")
+	for index := range strings.FieldsSeq(call(t, http.MethodGet, elastic+"/_cat/indices/"+prefix+"-*?h=index&expand_wildcards=all", "")) {
+		call(t, http.MethodDelete, elastic+"/"+index, "")
+	}
+}
+
+// call sends a request that must succeed or find nothing, and returns the answer.
+func call(t testing.TB, method, address, body string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, address, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= 300 && resp.StatusCode != http.StatusNotFound {
+		err = fmt.Errorf("%s: %.300s", resp.Status, answer)
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, address, err)
+	}
+	return string(answer)
+}
