@@ -3,9 +3,9 @@ package answers
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,7 +57,8 @@ func TestHistory(t *testing.T) {
 	t.Run("bigquery", func(t *testing.T) {
 		root := "gs://" + servers.Bucket(t)
 		endpoint, gcs := servers.URL(t, servers.BigQuery), servers.URL(t, servers.GCS)
-		files, err := blobs.Open(t.Context(), root+"?endpoint="+url.QueryEscape(gcs))
+		t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(gcs, "http://"))
+		files, err := blobs.Open(t.Context(), root)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,6 +33,7 @@ type Options struct {
 	Service string // its name in logs and traces
 	Host    bool   // it starts the embedded Redis, if that is configured
 	NoQueue bool   // it can do without Redis: an embedded queue that isn't running is no error
+	Repairs bool   // it makes what the warehouse lacks, though it does without a queue
 	Log     *slog.Logger
 	Record  tasks.Recorder // counts beside the metrics; may be nil
 
@@ -68,6 +69,7 @@ type App struct {
 	opt     Options
 	tracing *telemetry.Tracing
 	closers []closer
+	files   *blobs.Store // of the history
 }
 
 type closer struct {

@@ -14,6 +14,7 @@ import (
 
 	"weft/models"
 	"weft/profile"
+	"weft/storage/history"
 )
 
 // Reanalysis asks for a campaign: old posts go through their profile again,
@@ -334,44 +335,21 @@ type thawed struct {
 // fromHistory reads the newest rows of the stubs' posts. Parts that are not
 // there are noted in rep.
 func (a *App) fromHistory(ctx context.Context, stubs []models.Stub, rep *ReanalysisReport) (map[string]*thawed, error) {
-	named := map[string]bool{}
-	var ids []string
+	var named, ids []string
 	for _, s := range stubs {
 		ids = append(ids, s.Post)
 		for _, r := range s.Runs {
 			if r.Part != "" {
-				named[r.Part] = true
+				named = append(named, r.Part)
 			}
 		}
 	}
-	all, err := a.Documents.Parts(ctx, models.PartVerified, allParts)
+	rows, missing, err := history.NewReader(a.Documents, a.Parts).Find(ctx, named, ids)
 	if err != nil {
-		return nil, fmt.Errorf("reanalyze: parts: %w", err)
+		return nil, fmt.Errorf("reanalyze: %w", err)
 	}
-	var rows []models.Row
-	for _, part := range all {
-		wanted := false
-		for id := range named { // it may have taken the place of the one that the stub names
-			if part.Holds(id) {
-				wanted = true
-				delete(named, id)
-			}
-		}
-		if !wanted {
-			continue
-		}
-		found, err := a.Parts.Find(ctx, []models.Part{part}, ids)
-		if errors.Is(err, models.ErrNotFound) {
-			rep.lacks(part.Path())
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reanalyze: history: %w", err)
-		}
-		rows = append(rows, found...)
-	}
-	for id := range named {
-		rep.lacks("part " + id)
+	for _, part := range missing {
+		rep.lacks(part)
 	}
 	return thaw(rows)
 }

@@ -70,7 +70,7 @@ func (s Status) WriteText(w io.Writer) error {
 		fmt.Fprintf(tw, "%s\t%d\n", st, s.States[st])
 	}
 	fmt.Fprintf(tw, "questions open\t%d\n", s.Items)
-	for _, st := range []models.PartState{models.PartStaged, models.PartWritten, models.PartLoaded, models.PartVerified} {
+	for _, st := range []models.PartState{models.PartStaged, models.PartWritten, models.PartLoading, models.PartLoaded, models.PartVerified} {
 		if s.Parts[st] > 0 {
 			fmt.Fprintf(tw, "parts %s\t%d\n", st, s.Parts[st])
 		}

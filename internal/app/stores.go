@@ -160,12 +160,13 @@ func (a *App) openHistory(ctx context.Context, cfg config.History) error {
 		return fmt.Errorf("app: history: %w", err)
 	}
 	a.onClose("history", store.Close)
+	a.files = store
 	a.Parts = parquet.New(store)
 	if cfg.Warehouse == "" {
 		return nil
 	}
 	warehouse, err := bigquery.Open(ctx, bigquery.Options{
-		URL: cfg.Warehouse, Files: withoutOptions(cfg.URL), BytesLimit: cfg.QueryBytes, StorageRead: cfg.StorageRead, ReadOnly: a.opt.NoQueue,
+		URL: cfg.Warehouse, Files: withoutOptions(cfg.URL), BytesLimit: cfg.QueryBytes, StorageRead: cfg.StorageRead, ReadOnly: a.opt.NoQueue && !a.opt.Repairs,
 	})
 	if err != nil {
 		return fmt.Errorf("app: history.warehouse: %w", err)

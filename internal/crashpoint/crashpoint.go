@@ -39,10 +39,30 @@ const (
 	PartAssigned = "part.assigned"
 	// PartWritten: the file is there, the part still says staged. The builder finds the file and goes on; it doesn't write a second one.
 	PartWritten = "part.written"
-	// PartLoaded: the warehouse has the part, the part still says written. Loading again doesn't double its rows.
+	// PartUnloaded: what a load that went wrong left of a part is removed from the table, the part is not booked for a new load. The next pass finds the removal done under its name, and books.
+	PartUnloaded = "part.unloaded"
+	// PartBooked: the part belongs to a load job that has not begun. The next pass begins the job under the booked name, or waits for it.
+	PartBooked = "part.booked"
+	// PartLoaded: the warehouse has the parts, they still say loading (written, without a warehouse). The next pass finds the job done under its name; rows don't double.
 	PartLoaded = "part.loaded"
 	// PartVerified: counts and checksum agreed, nothing is marked. Verification is repeated.
 	PartVerified = "part.verified"
+	// EraseReserved: the file of a part that loses forgotten rows is announced, not written. It is swept as a stray after its time, and the pass begins anew with another id.
+	EraseReserved = "erase.reserved"
+	// EraseWritten: the new file of a part that loses forgotten rows is there, the manifest knows the old parts only. The file is a stray; the pass begins anew.
+	EraseWritten = "erase.written"
+	// EraseLoaded: the table has the rows of the old parts and of a part that loses forgotten rows. The new ones are removed with their stray; until then readers that take the newest by key see no difference.
+	EraseLoaded = "erase.loaded"
+	// EraseReplaced: the manifest has a part that loses forgotten rows in the place of the old ones. The old files and rows are strays, which the eraser sweeps.
+	EraseReplaced = "erase.replaced"
+	// CompactReserved: the file of a merged part is announced, not written. It is swept as a stray after its time, and the pass begins anew with another id.
+	CompactReserved = "compact.reserved"
+	// CompactWritten: the new file of a merged part is there, the manifest knows the old parts only. The file is a stray; the pass begins anew.
+	CompactWritten = "compact.written"
+	// CompactLoaded: the table has the rows of the old parts and of a merged part. The new ones are removed with their stray; until then readers that take the newest by key see no difference.
+	CompactLoaded = "compact.loaded"
+	// CompactReplaced: the manifest has a merged part in the place of the old ones. The old files and rows are strays, which the eraser sweeps.
+	CompactReplaced = "compact.replaced"
 	// ReconcileMoved: the reconciler saved seq+1, the new task is not enqueued. The run is due again after its horizon and gets its task then.
 	ReconcileMoved = "reconcile.moved"
 	// ReconcileEnqueued: the reconciler enqueued, the new due time is not saved. The next round meets an id conflict and leaves the task alone.
@@ -64,7 +84,9 @@ func All() []string {
 	return []string{
 		AdmitStored, RunLoaded, StepDone, MoveSaved, TaskEnqueued, AttemptRecorded,
 		ItemOpened, AnswerSaved, WakeSaved,
-		PartAssigned, PartWritten, PartLoaded, PartVerified,
+		PartAssigned, PartWritten, PartUnloaded, PartBooked, PartLoaded, PartVerified,
+		EraseReserved, EraseWritten, EraseLoaded, EraseReplaced,
+		CompactReserved, CompactWritten, CompactLoaded, CompactReplaced,
 		ReconcileMoved, ReconcileEnqueued, EpochBumped, Projected, PurgeUnsearched,
 		CrawlStored, CrawlCursor,
 	}

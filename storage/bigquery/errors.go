@@ -37,6 +37,9 @@ func fault(ctx context.Context, what string, err error) error {
 		if job.Location != "" {
 			at = " at " + job.Location
 		}
+		if job.Reason == "notFound" {
+			return models.Faultf(models.Permanent, "bigquery: %s: %s%s: %w", what, job.Message, at, models.ErrNotFound)
+		}
 		return models.Faultf(classOf(job.Reason), "bigquery: %s: %s%s: %s", what, job.Reason, at, job.Message)
 	default: // no answer, or none that could be read
 		return models.Faultf(models.Unavailable, "bigquery: %s: %w", what, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -273,6 +274,58 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// TestRemoveOnce: what a load left is removed once, whoever comes late with it,
+// and what is bare each time.
+func TestRemoveOnce(t *testing.T) {
+	now := newClock()
+	lost := 1
+	s := &sim.Server{Clock: now.Now}
+	s.Trouble = func(r sim.Request) sim.Trouble {
+		if r.Method == http.MethodPost && r.Path == "jobs" && lost > 0 {
+			lost--
+			return sim.Lost
+		}
+		return sim.None
+	}
+	fails := 1
+	s.Fails = func(string) string {
+		fails--
+		if fails == 0 {
+			return "backendError"
+		}
+		return ""
+	}
+	o := serve(t, s)
+	part := parts("p", 1)[0]
+	part.Load = "load-1"
+	for range 3 { // the first may see the job that failed
+		w := open(t, o)
+		if err := w.Remove(t.Context(), []models.Part{part}); err != nil && models.ClassOf(err) != models.Unavailable {
+			t.Fatal(err)
+		}
+		now.add(time.Hour)
+	}
+	want := []string{"weft_remove-p00-load-1", "weft_remove-p00-load-1_again1"}
+	if diff := cmp.Diff(want, s.Jobs()); diff != "" {
+		t.Errorf("jobs: %s", diff)
+	}
+	part.Load = "load-2"
+	bare := parts("q", 1)
+	w := open(t, o)
+	for range 2 {
+		if err := w.Remove(t.Context(), append(bare, part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.Jobs()) - len(want); n != 3 { // one of the other load, two of what is bare
+		t.Errorf("%d more jobs, want 3: %v", n, s.Jobs())
+	}
+	part.Load = "no name"
+	if err := w.Remove(t.Context(), []models.Part{part}); models.ClassOf(err) != models.Permanent {
+		t.Errorf("a load that can't be in a name: %v", err)
+	}
+}
+
 func TestErrorClasses(t *testing.T) {
 	trouble := sim.None
 	s := &sim.Server{Trouble: func(sim.Request) sim.Trouble { return trouble }}
@@ -303,6 +356,10 @@ func TestErrorClasses(t *testing.T) {
 	s.Change(func(s *sim.Server) { s.Fails = func(string) string { return "accessDenied" } })
 	if err := late.Remove(t.Context(), parts("p", 1)); models.ClassOf(err) != models.Permanent {
 		t.Errorf("accessDenied: %v, want permanent", err)
+	}
+	s.Change(func(s *sim.Server) { s.Fails = func(string) string { return "notFound" } })
+	if err := late.Remove(t.Context(), parts("p", 1)); models.ClassOf(err) != models.Permanent || !errors.Is(err, models.ErrNotFound) {
+		t.Errorf("notFound: %v, want that", err)
 	}
 	s.Change(func(s *sim.Server) { s.Fails, s.Polls = nil, 1<<30 })
 	o.JobTimeout = 20 * time.Millisecond

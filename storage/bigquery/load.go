@@ -46,15 +46,20 @@ func (w *Warehouse) Load(ctx context.Context, load string, parts []models.Part) 
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	what := "load " + load
-	for n := w.firstJob(load); n < maxJobs; n++ {
-		id := w.jobID(load, n)
-		job, err := w.submit(ctx, what, id, func(ctx context.Context) (*bq.Job, error) {
-			loader := w.table().LoaderFrom(config.Src)
-			loader.LoadConfig = config
-			loader.JobID, loader.Location = id, w.where
-			return loader.Run(ctx)
-		})
+	return w.once(ctx, "load "+load, load, func(ctx context.Context, id string) (*bq.Job, error) {
+		loader := w.table().LoaderFrom(config.Src)
+		loader.LoadConfig = config
+		loader.JobID, loader.Location = id, w.where
+		return loader.Run(ctx)
+	})
+}
+
+// once sees to it that one job called name succeeds, and no second one does: it
+// begins it, waits for one that was begun before, or follows one that failed.
+func (w *Warehouse) once(ctx context.Context, what, name string, begin func(ctx context.Context, id string) (*bq.Job, error)) error {
+	for n := w.firstJob(name); n < maxJobs; n++ {
+		id := w.jobID(name, n)
+		job, err := w.submit(ctx, what, id, func(ctx context.Context) (*bq.Job, error) { return begin(ctx, id) })
 		if err != nil {
 			return err
 		}
@@ -63,10 +68,10 @@ func (w *Warehouse) Load(ctx context.Context, load string, parts []models.Part) 
 			return err
 		}
 		if status.Err() == nil {
-			w.note(load, 0)
+			w.note(name, 0)
 			return nil
 		}
-		w.note(load, n)
+		w.note(name, n)
 		if again := endOf(status).Add(pauseAfter(n)); w.o.Clock().Before(again) {
 			return fmt.Errorf("%w (job %s; the next is begun after %s)",
 				fault(ctx, what, status.Err()), id, again.UTC().Format(time.RFC3339))
@@ -109,7 +114,7 @@ func (w *Warehouse) loadConfig(load string, parts []models.Part) (bq.LoadConfig,
 	}, nil
 }
 
-// jobID names the n-th job of a load. The dataset is in it because a project has
+// jobID names the n-th job of a name. The dataset is in it because a project has
 // one space of names for all its datasets.
 func (w *Warehouse) jobID(load string, n int) string {
 	id := w.dataset + "_" + load

@@ -72,21 +72,57 @@ func tallied(row []any) (part string, rows, high, low int64, err error) {
 	return part, rows, high, low, nil
 }
 
-// Remove deletes the table's rows of parts. Rows that are not there are a success.
+// Remove deletes the table's rows of parts. Rows that are not there are a
+// success. A part with a Load has a job of its own, named after both, which
+// succeeds once as a load does: who comes late with it deletes nothing that was
+// loaded since. The others are deleted many by one job, at each call.
 func (w *Warehouse) Remove(ctx context.Context, parts []models.Part) error {
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	for some := range slices.Chunk(parts, chunk) {
-		where, params, err := of(some)
+	var bare []models.Part
+	for _, part := range parts {
+		if part.Load == "" {
+			bare = append(bare, part)
+			continue
+		}
+		if err := w.removeOnce(ctx, part); err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(bare, chunk) {
+		q, err := w.deletion(some)
 		if err != nil {
 			return err
 		}
-		if _, err := w.run(ctx, "remove parts", w.query("DELETE FROM "+w.quoted()+" WHERE "+where, params)); err != nil {
+		if _, err := w.run(ctx, "remove parts", q); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (w *Warehouse) removeOnce(ctx context.Context, part models.Part) error {
+	name := "remove-" + part.ID + "-" + part.Load
+	if !loadForm.MatchString(name) {
+		return models.Faultf(models.Permanent, "bigquery: remove part %q of load %q: letters, digits, _ and - are allowed, at most 200 of them", part.ID, part.Load)
+	}
+	q, err := w.deletion([]models.Part{part})
+	if err != nil {
+		return err
+	}
+	return w.once(ctx, "remove part "+part.ID, name, func(ctx context.Context, id string) (*bq.Job, error) {
+		q.JobID = id
+		return q.Run(ctx)
+	})
+}
+
+func (w *Warehouse) deletion(parts []models.Part) (*bq.Query, error) {
+	where, params, err := of(parts)
+	if err != nil {
+		return nil, err
+	}
+	return w.query("DELETE FROM "+w.quoted()+" WHERE "+where, params), nil
 }
 
 // quoted is the table's full name.

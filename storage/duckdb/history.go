@@ -30,6 +30,8 @@ type History struct {
 	db  *sql.DB
 	dir string
 
+	asking sync.Mutex // held from a manifest to its answer: the views are the database's
+
 	mu       sync.Mutex
 	filled   bool // the view reads files, because some were there
 	followed bool // the view reads the files of a manifest
@@ -156,10 +158,13 @@ const manifests = 10
 
 // QueryBy answers a query over what manifest says is the history at the moment.
 // Parts are merged and rewritten at any time, and the files of those that were
-// replaced are deleted: then it begins again with the manifest of that time.
+// replaced are deleted: then it begins again with the manifest of that time. Such
+// queries go one at a time, each on all cores.
 func (h *History) QueryBy(ctx context.Context, manifest func(context.Context) ([]models.Part, []string, error), query string, args ...any) (
 	names []string, rows [][]any, err error,
 ) {
+	h.asking.Lock()
+	defer h.asking.Unlock()
 	for range manifests {
 		var parts []models.Part
 		var unseen []string

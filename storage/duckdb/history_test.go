@@ -207,9 +207,13 @@ func TestQueryWhilePartsAreMerged(t *testing.T) {
 	}
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
-	for range 2 {
+	// After each merge the next waits until either reader has had an answer, so
+	// that a slow machine doesn't wear out their patience.
+	answered := []chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
+	for _, told := range answered {
 		h := open(t, dir)
 		readers.Go(func() {
+			defer close(told)
 			for ended := false; !ended; {
 				select {
 				case <-stop:
@@ -224,6 +228,10 @@ func TestQueryWhilePartsAreMerged(t *testing.T) {
 				if err != nil || !cmp.Equal(rows, [][]any{{int64(120), int64(120)}}) {
 					t.Errorf("%v, %v; want 120 rows, each once", rows, err)
 				}
+				select {
+				case told <- struct{}{}:
+				default:
+				}
 			}
 		})
 	}
@@ -232,6 +240,9 @@ func TestQueryWhilePartsAreMerged(t *testing.T) {
 		olds := []models.Part{first}
 		if j := slices.IndexFunc(parts, func(p models.Part) bool { return p.ID != first.ID && p.Day == first.Day && p.Source == first.Source }); j >= 0 {
 			olds = append(olds, parts[j])
+		}
+		for _, told := range answered {
+			<-told
 		}
 		fresh := first
 		fresh.ID, fresh.Rows, fresh.Checksum = fmt.Sprint("m", i), 0, 0

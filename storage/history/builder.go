@@ -38,8 +38,8 @@ type Staging interface {
 }
 
 // Mover books a part's progress: part is stored if its state is still from and
-// its Loads are still part's (one less, if part is now loading), else
-// models.ErrConflict.
+// its Loads are still part's (one less, if part is booked for a load, by which it
+// becomes loading or stays verified), else models.ErrConflict.
 type Mover interface {
 	MovePart(ctx context.Context, part models.Part, from models.PartState) error
 }

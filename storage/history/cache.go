@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"weft/models"
 )
@@ -46,7 +47,7 @@ func (c *Cache) Fill(ctx context.Context, parts []models.Part, first, last strin
 	known := map[string]bool{}
 	var wanted []models.Part
 	for _, part := range parts {
-		known[filepath.Join(c.dir, filepath.FromSlash(part.Path()))] = true
+		known[part.Path()] = true
 		if part.State == models.PartVerified && part.Day >= first && part.Day <= last {
 			wanted = append(wanted, part)
 		}
@@ -62,18 +63,32 @@ func (c *Cache) Fill(ctx context.Context, parts []models.Part, first, last strin
 	return wanted, nil
 }
 
-// prune deletes what is no part any more.
-func (c *Cache) prune(known map[string]bool) error {
-	err := filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || known[path] || !strings.HasPrefix(d.Name(), "part-") {
-			return err
-		}
-		return os.Remove(path)
-	})
+// halfAge is when a half-written copy is a leftover: before, another process may
+// be at it.
+const (
+	half    = ".half"
+	halfAge = time.Hour
+)
+
+// prune deletes what is no part any more; known are the paths of those that are.
+func (c *Cache) prune(known map[string]bool) (err error) {
+	root, err := os.OpenRoot(c.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || known[path] || !strings.HasPrefix(d.Name(), "part-") {
+			return err
+		}
+		if about, err := d.Info(); strings.HasSuffix(path, half) && err == nil && time.Since(about.ModTime()) < halfAge {
+			return nil
+		}
+		return root.Remove(path)
+	})
 }
 
 func (c *Cache) fetch(ctx context.Context, part models.Part) error {
@@ -89,16 +104,16 @@ func (c *Cache) fetch(ctx context.Context, part models.Part) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
 	}
-	half, err := os.CreateTemp(filepath.Dir(path), "part-*.half")
+	copied, err := os.CreateTemp(filepath.Dir(path), "part-*"+half)
 	if err != nil {
 		return err
 	}
-	_, err = half.Write(data)
-	if err = errors.Join(err, half.Close()); err == nil {
-		err = os.Rename(half.Name(), path)
+	_, err = copied.Write(data)
+	if err = errors.Join(err, copied.Close()); err == nil {
+		err = os.Rename(copied.Name(), path)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(half.Name()))
+		return errors.Join(err, os.Remove(copied.Name()))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"weft/models"
 	"weft/storage/blobs"
@@ -58,7 +59,20 @@ func TestCache(t *testing.T) {
 	if got, err := cache.Fill(t.Context(), parts, "2026-03-01", "2026-03-31"); err != nil || len(got) != 4 {
 		t.Errorf("Fill = %d parts, %v; want all four", len(got), err)
 	}
-	if files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*")); err != nil || len(files) != 4 {
+	folder := filepath.Dir(filepath.Join(dir, parts[0].Path()))
+	for name, age := range map[string]time.Duration{"part-1.half": time.Minute, "part-2.half": 2 * time.Hour} {
+		path := filepath.Join(folder, name)
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, time.Time{}, time.Now().Add(-age))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := cache.Fill(t.Context(), parts, "2026-03-01", "2026-03-31"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(folder, "*.half")); err != nil || len(left) != 1 || filepath.Base(left[0]) != "part-1.half" {
+		t.Errorf("half-written copies %v, %v; want the young one, which somebody may be at", left, err)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.parquet")); err != nil || len(files) != 4 {
 		t.Errorf("%d files, %v; want those of the parts alone", len(files), err)
 	}
 }

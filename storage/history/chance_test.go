@@ -53,9 +53,9 @@ func (a *actor) step(live bool) (ended bool) {
 	return !more
 }
 
-// TestChance: whatever the order in which two builders, an eraser and a
-// compactor come by their points, wherever they die, and whatever becomes of the
-// load jobs: at last the table holds what the manifest says, and so do the files.
+// TestChance: whatever the order in which two builders, an eraser, a compactor
+// and somebody who repairs the table come by their points, wherever they die,
+// whatever becomes of the load jobs, and if the table is dropped: at last the table holds what the manifest says, and so do the files.
 func TestChance(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := setup(t)
@@ -76,6 +76,11 @@ func TestChance(t *testing.T) {
 				switch kind {
 				case "builder":
 					_, _ = b.builder(func(p *history.Params) { p.Warehouse, p.Crash, p.MaxRows = mine, yield, 2 }).Run(t.Context())
+				case "repairer":
+					build := b.builder(func(p *history.Params) { p.Warehouse, p.Crash = mine, yield })
+					if found, err := build.Differences(t.Context(), "", "", nil); err == nil {
+						_, _ = build.Repair(t.Context(), found, nil)
+					}
 				case "eraser":
 					_, _ = b.eraser(func(p *history.EraserParams) { p.Warehouse, p.Crash = mine, yield }).Run(t.Context())
 				case "compactor":
@@ -93,9 +98,11 @@ func TestChance(t *testing.T) {
 		for i := range rapid.IntRange(10, 60).Draw(rt, "steps") {
 			switch n := rapid.IntRange(0, 19).Draw(rt, "what"); {
 			case n < 3 && len(live) < 4, len(live) == 0:
-				start(rapid.SampledFrom([]string{"builder", "builder", "builder", "eraser", "compactor"}).Draw(rt, "who"))
+				start(rapid.SampledFrom([]string{"builder", "builder", "builder", "eraser", "compactor", "repairer", "repairer"}).Draw(rt, "who"))
 			case n == 3:
 				b.now = b.now.Add(time.Hour)
+			case n == 4 && i%5 == 1:
+				w.drop(rapid.Bool().Draw(rt, "jobs are forgotten"))
 			case n == 4 && i%5 == 0:
 				b.forget(t, "weibo", rapid.IntRange(0, 5).Draw(rt, "post"))
 			default:
@@ -166,6 +173,7 @@ func (b *bundle) settle(t *testing.T, rt *rapid.T, w *table) {
 			rt.Fatal(err)
 		}
 	}
+	b.repair(rt, w)
 	b.loaded(rt, w)
 	want := map[string]bool{}
 	for i := range b.rows {

@@ -152,6 +152,7 @@ func TestCompactLeavesDamage(t *testing.T) {
 	}
 	bad := parts[0]
 	bad.Checksum++
+	bad.Loads++ // as what is booked anew
 	if err := b.docs.MovePart(t.Context(), bad, models.PartVerified); err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +161,7 @@ func TestCompactLeavesDamage(t *testing.T) {
 		t.Errorf("%+v, %v; want the other three sources merged", done, err)
 	}
 	bad.Checksum--
+	bad.Loads++ // as what is booked anew
 	if err := b.docs.MovePart(t.Context(), bad, models.PartVerified); err != nil {
 		t.Fatal(err)
 	}

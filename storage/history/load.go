@@ -77,25 +77,32 @@ func (b *Builder) loadAll(ctx context.Context, parts []models.Part, done *Pass) 
 func (b *Builder) book(ctx context.Context, job string, parts []models.Part) ([]models.Part, error) {
 	var booked []models.Part
 	for _, part := range parts {
-		if part.Load != "" {
-			if err := b.p.Warehouse.Remove(ctx, []models.Part{part}); err != nil {
-				return nil, fmt.Errorf("history: remove part %s from the table: %w", part.ID, err)
-			}
-			b.p.Crash("part.unloaded")
-		}
-		part.Load = job
-		part.Loads++
-		moved, err := b.move(ctx, part, models.PartWritten, models.PartLoading)
+		part, mine, err := b.bookOne(ctx, job, part, models.PartLoading, part.Load != "")
 		if err != nil {
 			return nil, err
 		}
-		b.p.Crash("part.booked")
-		if moved {
-			part.State = models.PartLoading
+		if mine {
 			booked = append(booked, part)
 		}
 	}
 	return booked, nil
+}
+
+func (b *Builder) bookOne(ctx context.Context, job string, part models.Part, to models.PartState, remains bool) (models.Part, bool, error) {
+	if remains {
+		if err := b.p.Warehouse.Remove(ctx, []models.Part{part}); err != nil {
+			return part, false, fmt.Errorf("history: remove part %s from the table: %w", part.ID, err)
+		}
+		b.p.Crash("part.unloaded")
+	}
+	from := part.State
+	part.Load, part.State = job, to
+	part.Loads++
+	mine, err := b.move(ctx, part, from, to)
+	if err == nil {
+		b.p.Crash("part.booked")
+	}
+	return part, mine, err
 }
 
 // resume ends the jobs that were booked before, here or elsewhere. It is away if

@@ -1,9 +1,11 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"weft/models"
 )
@@ -35,55 +37,66 @@ const listings = 10
 // place, each once. missing are parts that there are none of, and whose files are
 // not there.
 func (r *Reader) Find(ctx context.Context, named, posts []string) (rows []models.Row, missing []string, err error) {
-	seen := map[string]bool{} // rows, since a part that is read later may be made of one that was read before
-	left := map[string]bool{}
+	f := finding{seen: map[string]bool{}, left: map[string]bool{}}
 	for _, id := range named {
-		left[id] = true
+		f.left[id] = true
 	}
 	for range listings {
 		parts, err := r.parts.Parts(ctx, models.PartVerified, allParts)
 		if err != nil {
 			return nil, nil, fmt.Errorf("history: list verified parts: %w", err)
 		}
-		lacking := map[string]string{} // path by id
-		for i := range parts {
-			ids := heldBy(&parts[i], left)
-			if len(ids) == 0 {
-				continue
-			}
-			found, err := r.files.Find(ctx, parts[i:i+1], posts)
-			if errors.Is(err, models.ErrNotFound) {
-				for _, id := range ids {
-					lacking[id] = parts[i].Path()
-				}
-				continue
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			for _, id := range ids {
-				delete(left, id)
-			}
-			for _, row := range found {
-				if key := row.Key(); !seen[key] {
-					seen[key] = true
-					rows = append(rows, row)
-				}
-			}
+		lacking, err := r.look(ctx, parts, posts, &f)
+		if err != nil {
+			return nil, nil, err
 		}
 		missing = nil
-		for id := range left {
-			path, there := lacking[id]
-			if !there {
-				path = "part " + id
-			}
-			missing = append(missing, path)
+		for id := range f.left {
+			missing = append(missing, cmp.Or(lacking[id], "part "+id))
 		}
 		if len(lacking) == 0 || !r.replaced(ctx, lacking) {
-			return rows, missing, nil
+			break
 		}
 	}
-	return rows, missing, nil
+	slices.Sort(missing)
+	return f.rows, missing, nil
+}
+
+// finding is how far a Find has come.
+type finding struct {
+	rows []models.Row
+	seen map[string]bool // rows, since a part that is read later may be made of one that was read before
+	left map[string]bool // ids of parts that were not read yet
+}
+
+// look reads those of parts that are left, and returns the paths of files that
+// are not there, by the ids they have the rows of.
+func (r *Reader) look(ctx context.Context, parts []models.Part, posts []string, f *finding) (lacking map[string]string, err error) {
+	lacking = map[string]string{}
+	for i := range parts {
+		ids := heldBy(&parts[i], f.left)
+		if len(ids) == 0 {
+			continue
+		}
+		found, err := r.files.Find(ctx, parts[i:i+1], posts)
+		if err != nil && !errors.Is(err, models.ErrNotFound) {
+			return nil, err
+		}
+		for _, id := range ids {
+			if err != nil {
+				lacking[id] = parts[i].Path()
+				continue
+			}
+			delete(f.left, id)
+		}
+		for _, row := range found {
+			if key := row.Key(); !f.seen[key] {
+				f.seen[key] = true
+				f.rows = append(f.rows, row)
+			}
+		}
+	}
+	return lacking, nil
 }
 
 // heldBy returns which of the ids the part is, or was made of.

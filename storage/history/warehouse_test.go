@@ -283,7 +283,6 @@ func TestBadFileIsFoundSoon(t *testing.T) {
 	b := setup(t)
 	b.stage(t)
 	w := newTable(b.files)
-	bad := ""
 	halt := b.builder(func(p *history.Params) {
 		p.Warehouse = w
 		p.Crash = func(name string) {
@@ -300,7 +299,7 @@ func TestBadFileIsFoundSoon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad = parts[2].ID
+	bad := parts[2].ID
 	w.fate = func(string, int) string { return "fine" }
 	files := w.files
 	spoil := &spoiled{table: w, bad: bad}

@@ -110,15 +110,15 @@ func (d *Documents) Parts(ctx context.Context, state models.PartState, max int) 
 }
 
 // MovePart writes a part whose stored state is from, and whose Loads are part's,
-// or one less if part is booked for a load; otherwise ErrConflict, or ErrNotFound.
-// A part goes round when a load went wrong: without its Loads, who comes late
+// or one less if part is booked for a load (it becomes loading, or stays where it
+// is); otherwise ErrConflict, or ErrNotFound. A part goes round when a load went wrong: without its Loads, who comes late
 // would take the second round for the first. When a part becomes verified, its
 // rows lose their bodies, at once for those who ask PartRows, and on the disk
 // some at a time; they keep their keys, which tell that a part holds them.
 func (d *Documents) MovePart(ctx context.Context, part models.Part, from models.PartState) error {
 	what := "move part " + part.ID
 	loads := part.Loads
-	if part.State == models.PartLoading {
+	if part.State == models.PartLoading || part.State == from {
 		loads--
 	}
 	verified := part.State == models.PartVerified

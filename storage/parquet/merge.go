@@ -165,7 +165,7 @@ func (h heads) Less(i, j int) bool {
 }
 
 func (h heads) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *heads) Push(x any)   { *h = append(*h, x.(*head)) }
+func (h *heads) Push(x any)   { *h = append(*h, x.(*head)) } //nolint:errcheck // nothing else is pushed
 
 func (h *heads) Pop() any {
 	old := *h

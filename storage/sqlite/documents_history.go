@@ -141,8 +141,8 @@ func (s *session) part(id string) (models.Part, error) {
 }
 
 // MovePart writes a part whose stored state is from, and whose Loads are part's,
-// or one less if part is booked for a load; otherwise ErrConflict, or ErrNotFound.
-// A part goes round when a load went wrong: without its Loads, who comes late
+// or one less if part is booked for a load (it becomes loading, or stays where it
+// is); otherwise ErrConflict, or ErrNotFound. A part goes round when a load went wrong: without its Loads, who comes late
 // would take the second round for the first. When a part becomes verified, its rows lose their bodies in the
 // same transaction and keep their keys, which tell that a part holds them.
 func (d *Documents) MovePart(ctx context.Context, part models.Part, from models.PartState) error {
@@ -151,7 +151,7 @@ func (d *Documents) MovePart(ctx context.Context, part models.Part, from models.
 		if err != nil {
 			return err
 		}
-		if part.State == models.PartLoading {
+		if part.State == models.PartLoading || part.State == from {
 			stored.Loads++
 		}
 		if stored.State != from || stored.Loads != part.Loads {

@@ -204,6 +204,17 @@ func partLoads(t *testing.T, s Store) {
 	got, err := s.Parts(t.Context(), models.PartLoading, 10)
 	must(t, err)
 	same(t, "part", []models.Part{p}, got)
+	must(t, move(models.PartLoaded, "c", 2))
+	must(t, move(models.PartVerified, "c", 2))
+	again := p
+	again.Load, again.Loads = "d", 2
+	wantErr(t, s.MovePart(t.Context(), again, models.PartVerified), models.ErrConflict) // a load that isn't counted
+	must(t, move(models.PartVerified, "e", 3))
+	again.Loads = 3
+	wantErr(t, s.MovePart(t.Context(), again, models.PartVerified), models.ErrConflict) // somebody else booked before
+	got, err = s.Parts(t.Context(), models.PartVerified, 10)
+	must(t, err)
+	same(t, "booked part", []models.Part{p}, got)
 }
 
 func partVerified(t *testing.T, s Store) {
