@@ -124,6 +124,32 @@ func TestStrangerIsSpared(t *testing.T) {
 	}
 }
 
+// becoming asks for the command lines of processes that just become other ones.
+const becoming = `
+import subprocess
+from testservers.process import _command_line
+for _ in range(300):
+    child = subprocess.Popen(["sh", "-c", "exec sleep 600"])
+    lines = [_command_line(child.pid) for _ in range(6)]
+    child.kill()
+    child.wait()
+    assert all(lines) and not _command_line(child.pid), lines
+`
+
+// TestStartingIsNotEnded: a server that just starts has no command line for a
+// moment, and is not taken for one that ended.
+func TestStartingIsNotEnded(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-c", becoming)
+	cmd.Env = append(os.Environ(), "PYTHONPATH=../../scripts", "PYTHONDONTWRITEBYTECODE=1")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 // TestMissing asks for a server where what it needs can't be had.
 func TestMissing(t *testing.T) {
 	servers.URL(t, servers.Redis)

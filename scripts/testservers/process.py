@@ -139,8 +139,14 @@ def _command_line(pid: int) -> str:
     """The command line of a process that runs, or nothing; a zombie has none."""
     if os.path.isdir("/proc/self"):
         try:
-            return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+            for _ in range(100):
+                line = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+                state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+                if line or state in "ZX":
+                    return line
+                time.sleep(0.001)  # one that just becomes another program has none for a moment
         except OSError:
-            return ""
+            pass
+        return ""
     shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return "" if "<defunct>" in shown.stdout else shown.stdout
