@@ -218,6 +218,17 @@ func TestLoadTakesUsersFromAVariable(t *testing.T) {
 	}
 }
 
+// TestLoadLeavesTestServersAlone: whoever has the addresses of test servers in
+// the environment can run the commands all the same.
+func TestLoadLeavesTestServersAlone(t *testing.T) {
+	if _, err := config.Load(file(t, ""), []string{"WEFT_TEST_MONGO_URL=mongodb://127.0.0.1:1", "WEFT_SHARED=shared"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := config.Load(file(t, ""), []string{"WEFT_TESTS=1"}); err == nil {
+		t.Error("an unknown variable is taken")
+	}
+}
+
 // TestPrintLoads prints a configuration, loads what was printed, and gets the same again.
 func TestPrintLoads(t *testing.T) {
 	c, err := config.Load(file(t, "environment: '007'\nprofiles: [a, b]\nredis: {url: 'redis://:6379/1'}\nqueues: {fetch: 3}\ndrain: 1h\n"), nil)

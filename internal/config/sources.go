@@ -20,8 +20,10 @@ const (
 	// tracingVariable is the one foreign variable that is listened to: every
 	// OpenTelemetry program knows it.
 	tracingVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
-	// sharedVariable names the folder of test data; a test's environment is no misspelt configuration.
+	// sharedVariable names the folder of test data, and testPrefix begins the
+	// addresses of test servers: a test's environment is no misspelt configuration.
 	sharedVariable = "WEFT_SHARED"
+	testPrefix     = prefix + "TEST_"
 )
 
 // kubernetesVariable matches what Kubernetes puts into each container's
@@ -54,7 +56,7 @@ func (l *loader) environment(vars map[string]string) {
 	}
 	var unknown []string
 	for name := range vars {
-		foreign := name == tracingVariable || name == sharedVariable || kubernetesVariable.MatchString(name)
+		foreign := name == tracingVariable || name == sharedVariable || strings.HasPrefix(name, testPrefix) || kubernetesVariable.MatchString(name)
 		if !slices.Contains(known, name) && !foreign {
 			unknown = append(unknown, name)
 		}
