@@ -1,6 +1,9 @@
 package models
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -99,6 +102,16 @@ func (q SearchQuery) Check() error {
 		return fmt.Errorf("near %v, %v within %v m; allowed: latitudes up to 90, longitudes up to 180, and up to 21,000,000 m", n.Lat, n.Lon, n.Meters)
 	}
 	return nil
+}
+
+// Fingerprint tells queries apart whose cursors must not be mixed. The page's
+// size and the facets may change on the way.
+func (q SearchQuery) Fingerprint() string {
+	q.After, q.Limit, q.Facets = "", 0, nil
+	q.Since, q.Until = q.Since.UTC(), q.Until.UTC()
+	b, _ := json.Marshal(q) // plain data
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
 }
 
 // GeoPoint is a place on the earth, in degrees.

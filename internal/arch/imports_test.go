@@ -69,7 +69,7 @@ func TestRules(t *testing.T) {
 		{
 			"an adapter takes another",
 			[]pkg{{ImportPath: "weft/storage/sqlite", Imports: []string{"weft/storage/blobs"}}},
-			[]string{"weft/storage/sqlite: imports weft/storage/blobs; of ours it may import: weft/storage/sqlite, weft/models"},
+			[]string{"weft/storage/sqlite: imports weft/storage/blobs; of ours it may import: weft/storage/sqlite, weft/models, weft/storage/document, weft/storage/spelling"},
 		},
 		{
 			"a source takes another",

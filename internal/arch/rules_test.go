@@ -35,7 +35,12 @@ func layers() []layer {
 		{"weft/analysis", models},
 		{"weft/labeling", models},
 		{"weft/queue", models},
-		{"weft/storage/", models}, // each adapter by itself
+		// Each adapter by itself, on what those of one port do alike.
+		{"weft/storage/", models},
+		{"weft/storage/mongo", []string{"weft/models", "weft/storage/document"}},
+		{"weft/storage/elastic", []string{"weft/models", "weft/storage/spelling"}},
+		{"weft/storage/sqlite", []string{"weft/models", "weft/storage/document", "weft/storage/spelling"}},
+		{"weft/storage/spelling", nil},
 		{"weft/tasks", []string{"weft/models", "weft/profile"}},
 		{"weft/api", []string{"weft/models", "weft/profile", "weft/internal/config"}},
 		{"weft/deploy", []string{"weft/internal/config"}},

@@ -1,9 +1,7 @@
 package elastic
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +48,7 @@ func (c cursor) String() string {
 }
 
 func (s *Search) plan(q models.SearchQuery) (*plan, error) {
-	p := &plan{sort: q.Sort, limit: q.Limit, print: fingerprint(q), filter: []object{}}
+	p := &plan{sort: q.Sort, limit: q.Limit, print: q.Fingerprint(), filter: []object{}}
 	if p.limit <= 0 {
 		p.limit = defaultLimit
 	}
@@ -142,16 +140,6 @@ func (p *plan) narrow(q models.SearchQuery) {
 
 // stamp words a time as it is compared: without what is below the millisecond.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// fingerprint tells queries apart whose cursors must not be mixed. The page's
-// size and the facets may change on the way.
-func fingerprint(q models.SearchQuery) string {
-	q.After, q.Limit, q.Facets = "", 0, nil
-	q.Since, q.Until = q.Since.UTC(), q.Until.UTC()
-	b, _ := json.Marshal(q) // plain data
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
-}
 
 func (p *plan) resume(after string) error {
 	if after == "" {

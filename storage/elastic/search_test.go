@@ -182,7 +182,7 @@ func TestPagesOfOneMoment(t *testing.T) {
 	if a := next(); viewOf(t, a.Next) != "" {
 		t.Error("pages by a key that never changes need no view")
 	}
-	forged := cursor{Query: fingerprint(models.SearchQuery{Sort: "likes"}), View: "no view", Sort: []json.RawMessage{[]byte("1"), []byte(`"x"`)}}
+	forged := cursor{Query: models.SearchQuery{Sort: "likes"}.Fingerprint(), View: "no view", Sort: []json.RawMessage{[]byte("1"), []byte(`"x"`)}}
 	_, err := s.Search(t.Context(), models.SearchQuery{Sort: "likes", After: forged.String()})
 	wantClass(t, "a forged cursor", err, models.Permanent, "no cursor")
 }

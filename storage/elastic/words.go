@@ -7,6 +7,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"weft/models"
+	"weft/storage/spelling"
 )
 
 // Which analyzers a cluster has depends on how it was installed, so words are
@@ -38,7 +39,7 @@ func textsOf(doc models.SearchDoc) []string {
 // wordsOf returns the words of a text with single spaces between them.
 func wordsOf(s string) string {
 	var words []string
-	eachRun(cleanText(s), func(run []rune, dense bool) {
+	spelling.EachRun(spelling.Clean(s), func(run []rune, dense bool) {
 		if !dense {
 			words = append(words, fold(run)...)
 			return
@@ -60,8 +61,8 @@ type phrase struct {
 // word with a sign inside, like t-shirt, is a phrase.
 func phrasesOf(typed string) []phrase {
 	var out []phrase
-	for word := range strings.FieldsSeq(cleanText(typed)) {
-		eachRun(word, func(run []rune, dense bool) {
+	for word := range strings.FieldsSeq(spelling.Clean(typed)) {
+		spelling.EachRun(word, func(run []rune, dense bool) {
 			switch {
 			case dense && len(run) == 1:
 				out = append(out, phrase{words: string(run), prefix: true})
@@ -79,31 +80,6 @@ func phrasesOf(typed string) []phrase {
 		})
 	}
 	return out
-}
-
-// cleanText brings text and queries into one form: full-width letters become
-// plain ones, and so on.
-func cleanText(s string) string {
-	return norm.NFKC.String(strings.ToValidUTF8(s, " "))
-}
-
-// unspaced reports whether r belongs to a script written without (reliable) spaces.
-func unspaced(r rune) bool {
-	return r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
-}
-
-// eachRun calls fn for the parts of s, alternating between unspaced runs and the rest.
-func eachRun(s string, fn func(run []rune, dense bool)) {
-	runes := []rune(s)
-	for start := 0; start < len(runes); {
-		kind := unspaced(runes[start])
-		end := start + 1
-		for end < len(runes) && unspaced(runes[end]) == kind {
-			end++
-		}
-		fn(runes[start:end], kind)
-		start = end
-	}
 }
 
 // fold splits a run into its words, in lower case and without accents.

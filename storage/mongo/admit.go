@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // Admit stores posts and the runs that carry them through their profiles, and
@@ -91,7 +92,7 @@ func (d *Documents) grouped(batch []models.Admission, out []models.Admittance) [
 	of := map[string]*group{}
 	for i := range batch {
 		a := &admission{Admission: batch[i], d: d, content: batch[i].Post.ContentHash(), out: &out[i]}
-		utcRun(&a.Run)
+		document.UTCRun(&a.Run)
 		g := of[a.Post.ID]
 		if g == nil {
 			g = &group{id: a.Post.ID}
@@ -138,7 +139,7 @@ func (a *admission) known(s *stored) models.AdmissionResult {
 	if r == nil || r.Content != s.Content {
 		return ""
 	}
-	same := s.Content == a.content && s.Facts == facts(&a.Post) && (s.URLs == "" || s.URLs == pendingURLs(a.Post.Media))
+	same := s.Content == a.content && s.Facts == document.Facts(&a.Post) && (s.URLs == "" || s.URLs == document.PendingURLs(a.Post.Media))
 	if same || a.Post.Older(s.Edited) {
 		return models.Known
 	}
@@ -228,9 +229,9 @@ func (d *Documents) strangers(ctx context.Context, groups []*group) ([]*group, e
 
 // agree reports whether a group is one reading of its post for several profiles.
 func (g *group) agree() bool {
-	first := facts(&g.all[0].Post)
+	first := document.Facts(&g.all[0].Post)
 	for _, a := range g.all[1:] {
-		if a.content != g.all[0].content || facts(&a.Post) != first {
+		if a.content != g.all[0].content || document.Facts(&a.Post) != first {
 			return false
 		}
 	}
@@ -251,7 +252,7 @@ func (d *Documents) document(g *group) (*stored, error) {
 	if g.mark.act == markHide && p.Hidden == "" {
 		p.Hidden = g.mark.reason
 	}
-	utcPost(&p)
+	document.UTCPost(&p)
 	s, err := d.newStored(&p)
 	if err != nil {
 		return nil, err

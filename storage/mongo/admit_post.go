@@ -7,6 +7,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // errDeep: an admission reaches other documents, and so wants a transaction.
@@ -84,12 +85,12 @@ func (a *admission) admit(ctx context.Context, s *stored) (models.Admittance, er
 		return a.run(ctx, s)
 	}
 	edited := s.Content != a.content
-	recounted := !edited && s.Facts != facts(&a.Post)
+	recounted := !edited && s.Facts != document.Facts(&a.Post)
 	if edited || recounted {
 		if err := a.reread(ctx, s, recounted); err != nil {
 			return models.Admittance{}, err
 		}
-	} else if s.URLs != "" && s.URLs != pendingURLs(a.Post.Media) {
+	} else if s.URLs != "" && s.URLs != document.PendingURLs(a.Post.Media) {
 		if err := a.readdress(s); err != nil {
 			return models.Admittance{}, err
 		}
@@ -178,7 +179,7 @@ func (a *admission) newcomer(ctx context.Context) (*stored, models.Admittance, e
 	if act == markHide && p.Hidden == "" {
 		p.Hidden = why
 	}
-	utcPost(&p)
+	document.UTCPost(&p)
 	s, err := a.d.newStored(&p)
 	if err != nil {
 		return nil, models.Admittance{}, err

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // bury takes out of the store whatever else tells of a post that was just
@@ -37,7 +38,7 @@ func (d *Documents) bury(ctx context.Context, p *models.Post, runs []models.Run)
 	if err := d.releaseAll(ctx, p.ID, runs); err != nil {
 		return err
 	}
-	return d.toErase(ctx, &models.Erasure{Post: p.ID, Source: p.Source, Day: day(p.CreatedAt), Firm: firm(p.Tombstone.By), At: time.Now()})
+	return d.toErase(ctx, &models.Erasure{Post: p.ID, Source: p.Source, Day: document.Day(p.CreatedAt), Firm: document.Firm(p.Tombstone.By), At: time.Now()})
 }
 
 // redactTimeline leaves of the lines that left the post what happened when,
@@ -116,7 +117,7 @@ func emptied(it models.Item) models.Item {
 func (d *Documents) eraseStub(ctx context.Context, stub models.Stub, del *models.Deletion) error {
 	dayOf := ""
 	if !stub.CreatedAt.IsZero() {
-		dayOf = day(stub.CreatedAt)
+		dayOf = document.Day(stub.CreatedAt)
 	}
 	if _, err := d.remove(ctx, d.byID(cStubs, stub.Post)); err != nil {
 		return err
@@ -130,7 +131,7 @@ func (d *Documents) eraseStub(ctx context.Context, stub models.Stub, del *models
 	if err := d.releaseAll(ctx, stub.Post, nil); err != nil {
 		return err
 	}
-	if _, err := d.mark(ctx, d.postHash(stub.Post), del, true); err != nil {
+	if _, err := d.mark(ctx, d.salt.Post(stub.Post), del, true); err != nil {
 		return err
 	}
 	source, _, _ := strings.Cut(stub.Post, ".")

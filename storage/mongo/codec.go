@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // errEnough ends an each early without an error.
@@ -88,65 +89,9 @@ func limit(n, otherwise int) int {
 	return n
 }
 
-// upgrades has, for every version before the newest, the function that brings
-// a post's document from it to the next.
-func upgrades() map[int]func(*models.Post) { return map[int]func(*models.Post){} }
-
-// upgrade brings a document of any earlier version to version want. The stored
-// document follows with the next write to it.
-func upgrade(p *models.Post, want int, steps map[int]func(*models.Post)) error {
-	for p.SchemaVersion < want {
-		step := steps[p.SchemaVersion]
-		if step == nil {
-			return models.Faultf(models.Permanent, "post %s has schema version %d, which this program can't upgrade", p.ID, p.SchemaVersion)
-		}
-		step(p)
-		p.SchemaVersion++
-	}
-	if p.SchemaVersion > want {
-		return models.Faultf(models.Permanent, "post %s has schema version %d, this program knows up to %d", p.ID, p.SchemaVersion, want)
-	}
-	return nil
-}
-
-// The utc functions make a copy's times UTC, whatever zone the caller had.
-
-func utcPost(p *models.Post) {
-	p.CreatedAt, p.CollectedAt, p.EditedAt = p.CreatedAt.UTC(), p.CollectedAt.UTC(), p.EditedAt.UTC()
-	p.Labels = slices.Clone(p.Labels)
-	for i := range p.Labels {
-		p.Labels[i].At = p.Labels[i].At.UTC()
-	}
-	if len(p.Published) > 0 {
-		published := make(map[string]models.Publication, len(p.Published))
-		for k, v := range p.Published {
-			v.At = v.At.UTC()
-			published[k] = v
-		}
-		p.Published = published
-	}
-	if p.Tombstone != nil {
-		t := *p.Tombstone
-		t.At = t.At.UTC()
-		p.Tombstone = &t
-	}
-}
-
-func utcRun(r *models.Run) {
-	r.AdmittedAt, r.MovedAt = r.AdmittedAt.UTC(), r.MovedAt.UTC()
-	r.ProcessAt, r.Due = r.ProcessAt.UTC(), r.Due.UTC()
-}
-
-func utcItem(it *models.Item) {
-	it.OpenedAt, it.Due = it.OpenedAt.UTC(), it.Due.UTC()
-	it.Answers = slices.Clone(it.Answers)
-	for i := range it.Answers {
-		it.Answers[i].At = it.Answers[i].At.UTC()
-	}
-}
-
+// utcMove makes a copy's times UTC, whatever zone the caller had.
 func utcMove(m *models.Move) {
-	utcRun(&m.Run)
+	document.UTCRun(&m.Run)
 	if m.Entry != nil {
 		e := *m.Entry
 		e.At = e.At.UTC()

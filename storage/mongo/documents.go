@@ -26,6 +26,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 const (
@@ -46,7 +47,7 @@ type Documents struct {
 	client  *mongo.Client
 	db      *mongo.Database
 	indexes map[string]index // by name
-	salt    []byte           // of the hashes that stand for what was forgotten
+	salt    document.Salt    // of the hashes that stand for what was forgotten
 	batch   *batcher
 	closed  atomic.Bool
 }

@@ -156,7 +156,7 @@ func (d *Documents) erased(ctx context.Context, post string, now time.Time) erro
 	if _, err := d.remove(ctx, d.byID(cErasures, post)); err != nil {
 		return err
 	}
-	lines := bson.D{{Key: "hash", Value: d.postHash(post)}, {Key: "act", Value: string(models.Delete)},
+	lines := bson.D{{Key: "hash", Value: d.salt.Post(post)}, {Key: "act", Value: string(models.Delete)},
 		{Key: "receipt", Value: bson.D{{Key: "$exists", Value: false}}}}
 	receipt := auditReceipt{At: now.UTC(), Rows: e.Erased, Parts: e.Parts}
 	if _, err := d.updateAll(ctx, d.where(auditHash, lines), set("receipt", receipt)); err != nil {

@@ -114,7 +114,7 @@ func (d *Documents) reduce(ctx context.Context, id string) (bool, error) {
 	if p.Tombstone != nil {
 		del.By = p.Tombstone.By
 	}
-	if _, err := d.mark(ctx, d.postHash(id), &del, true); err != nil {
+	if _, err := d.mark(ctx, d.salt.Post(id), &del, true); err != nil {
 		return false, err
 	}
 	mine := bson.D{{Key: "post", Value: id}}

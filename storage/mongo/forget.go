@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 const (
@@ -41,7 +42,7 @@ const (
 func (d *Documents) Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error) {
 	var done models.Forgotten
 	for i := range deletions {
-		if err := checkDeletion(&deletions[i]); err != nil {
+		if err := document.CheckDeletion(&deletions[i]); err != nil {
 			return done, err
 		}
 	}
@@ -62,17 +63,6 @@ func (d *Documents) Forget(ctx context.Context, deletions []models.Deletion) (mo
 		f = next
 	}
 	return done, nil
-}
-
-func checkDeletion(d *models.Deletion) error {
-	switch {
-	case d.Act != models.Delete && d.Act != models.Hide && d.Act != models.Show:
-		return models.Faultf(models.Permanent, "forget: act %q; allowed: delete, hide, show", d.Act)
-	case d.Source == "" || (d.NativeID == "") == (d.Author == ""):
-		return models.Faultf(models.Permanent, "forget: a deletion names a source and either a post's native_id or an author; got source %q, native_id %q, author %q",
-			d.Source, d.NativeID, d.Author)
-	}
-	return nil
 }
 
 // forgetting is how far a batch has come.
@@ -173,12 +163,12 @@ func (f *forgetting) post(ctx context.Context, id string, del *models.Deletion) 
 		return repeated, err
 	}
 	var c models.Change
-	switch level := hiddenBy(del.By + ":"); {
+	switch level := document.HiddenBy(del.By + ":"); {
 	case del.Act == models.Delete:
 		c.Delete = &models.Tombstone{At: del.At, By: del.By, Reason: del.Reason}
 		f.done.Deleted++
 	case del.Act == models.Hide && s.Hidden < level:
-		reason := hiddenReason(del)
+		reason := document.HiddenReason(del)
 		c.Hidden = &reason
 		f.done.Hidden++
 	case del.Act == models.Show && s.Hidden > 0 && s.Hidden <= level:
@@ -196,13 +186,13 @@ func (f *forgetting) post(ctx context.Context, id string, del *models.Deletion) 
 	if err := f.d.save(ctx, s); err != nil {
 		return 0, err
 	}
-	hash := f.d.postHash(id)
+	hash := f.d.salt.Post(id)
 	if del.Act == models.Show { // else a mark from before it came would hide it again after a purge
 		if _, err := f.d.unmark(ctx, hash, del); err != nil {
 			return 0, err
 		}
 	}
-	f.note(kindPost, hash, del, 0)
+	f.note(document.KindPost, hash, del, 0)
 	return changed, nil
 }
 
@@ -220,14 +210,14 @@ func (f *forgetting) purged(ctx context.Context, id string, del *models.Deletion
 	if err != nil {
 		return 0, err
 	}
-	hash := f.d.postHash(id)
-	switch have, level := hiddenBy(hidden), hiddenBy(del.By+":"); {
+	hash := f.d.salt.Post(id)
+	switch have, level := document.HiddenBy(hidden), document.HiddenBy(del.By+":"); {
 	case del.Act == models.Delete:
 		f.done.Purged++
 		err = f.d.eraseStub(ctx, stub, del)
 	case del.Act == models.Hide && have < level:
 		f.done.Hidden++
-		_, err = f.d.update(ctx, f.d.byID(cStubs, id), set("hidden", hiddenReason(del)))
+		_, err = f.d.update(ctx, f.d.byID(cStubs, id), set("hidden", document.HiddenReason(del)))
 	case del.Act == models.Show && have > 0 && have <= level:
 		f.done.Shown++
 		_, err = f.d.update(ctx, f.d.byID(cStubs, id), unset("hidden"))
@@ -242,7 +232,7 @@ func (f *forgetting) purged(ctx context.Context, id string, del *models.Deletion
 		return 0, err
 	}
 	f.news.marked = append(f.news.marked, met{id: id, del: *del})
-	f.note(kindPost, hash, del, 0)
+	f.note(document.KindPost, hash, del, 0)
 	return changed, nil
 }
 

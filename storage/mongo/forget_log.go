@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // auditDoc is one line of the record of what was forgotten.
@@ -68,7 +69,7 @@ func (f *forgetting) audit(ctx context.Context) error {
 func (d *Documents) ForgetLog(ctx context.Context, post string, max int) ([]models.Audit, error) {
 	f := d.where(cAudit+primary, nil)
 	if post != "" {
-		f = d.where(auditHash, bson.D{{Key: "hash", Value: d.postHash(post)}})
+		f = d.where(auditHash, bson.D{{Key: "hash", Value: d.salt.Post(post)}})
 	}
 	lines, err := collect[auditDoc](ctx, d, f.sorted(bson.D{{Key: "_id", Value: -1}}).limit(limit(max, 100)))
 	var out []models.Audit
@@ -83,26 +84,14 @@ func (d *Documents) Foresee(ctx context.Context, deletions []models.Deletion) (m
 	var sum models.Forgotten
 	for i := range deletions {
 		del := &deletions[i]
-		if err := checkDeletion(del); err != nil {
+		if err := document.CheckDeletion(del); err != nil {
 			return sum, err
 		}
 		posts, stubs, err := d.subjects(ctx, del, 0)
 		if err != nil {
 			return sum, fault("foresee", err)
 		}
-		switch {
-		case posts+stubs == 0:
-			sum.Unknown++
-		case del.Act == models.Delete:
-			sum.Deleted, sum.Purged = sum.Deleted+posts, sum.Purged+stubs
-		case del.Act == models.Hide:
-			sum.Hidden += posts + stubs
-		default:
-			sum.Shown += posts + stubs
-		}
-		if del.Author != "" && posts+stubs > 0 {
-			sum.Authors++
-		}
+		document.Foresee(&sum, del, posts, stubs)
 	}
 	return sum, nil
 }
@@ -114,7 +103,7 @@ func (d *Documents) subjects(ctx context.Context, del *models.Deletion, most int
 	stored := append(among("_id", []string{id}), bson.E{Key: "tomb", Value: false})
 	here, purged := d.where(cPosts+primary, stored), d.byID(cStubs, id)
 	if del.Author != "" { // a tombstone has no author
-		hash := d.authorHash(del.Source, del.Author)
+		hash := d.salt.Author(del.Source, del.Author)
 		here, purged = d.where(postsAuthor, byAuthor(hash)), d.where(stubsAuthor, byAuthor(hash))
 	}
 	n := func(f filter) (n int, err error) {

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // What a forgotten hash means. A greater one replaces a smaller.
@@ -48,7 +49,7 @@ func newMark(hash []byte, d *models.Deletion, ever bool) markDoc {
 		m.Until = dayNumber(time.Now().Add(remembered))
 	}
 	if d.Act == models.Hide {
-		m.Act, m.Reason = markHide, hiddenReason(d)
+		m.Act, m.Reason = markHide, document.HiddenReason(d)
 	}
 	return m
 }
@@ -109,10 +110,10 @@ func (d *Documents) marked(ctx context.Context, p *models.Post) (act int, reason
 func (d *Documents) markedAny(ctx context.Context, posts []*models.Post) (map[string]mark, error) {
 	whose := map[string][]string{} // posts by hash
 	for _, p := range posts {
-		whose[string(d.postHash(p.ID))] = []string{p.ID}
+		whose[string(d.salt.Post(p.ID))] = []string{p.ID}
 	}
 	for _, p := range posts {
-		if h := d.authorHash(p.Source, authorOf(p.Author)); h != nil {
+		if h := d.salt.Author(p.Source, document.AuthorOf(p.Author)); h != nil {
 			whose[string(h)] = append(whose[string(h)], p.ID)
 		}
 	}
@@ -156,7 +157,7 @@ func (d *Documents) gone(ctx context.Context, post string) (bool, error) {
 	if !errors.Is(err, models.ErrNotFound) {
 		return s.Tomb, err
 	}
-	marks, err := d.marks(ctx, []string{string(d.postHash(post))})
+	marks, err := d.marks(ctx, []string{string(d.salt.Post(post))})
 	return len(marks) > 0 && marks[0].Act >= markGone, err
 }
 
@@ -181,7 +182,7 @@ func (d *Documents) lockLiving(ctx context.Context, posts map[string]bool) (gone
 	})
 	for _, id := range ids {
 		if err == nil && !here[id] {
-			gone[id], err = d.lockHash(ctx, d.postHash(id))
+			gone[id], err = d.lockHash(ctx, d.salt.Post(id))
 		}
 	}
 	return gone, err

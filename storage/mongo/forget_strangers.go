@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // strangers is what one transaction of Forget knows of posts that aren't here.
@@ -44,7 +45,7 @@ func (f *forgetting) meet(ctx context.Context, deletions []models.Deletion) erro
 	var hashes []string
 	for _, id := range ids {
 		if !f.news.here[id] {
-			hashes = append(hashes, string(f.d.postHash(id)))
+			hashes = append(hashes, string(f.d.salt.Post(id)))
 		}
 	}
 	marks, err := f.d.marks(ctx, hashes)
@@ -71,7 +72,7 @@ func (d *Documents) present(ctx context.Context, coll string, ids []string, fn f
 
 // stranger remembers a deletion of a post that was never here.
 func (f *forgetting) stranger(ctx context.Context, id string, d *models.Deletion) error {
-	hash := f.d.postHash(id)
+	hash := f.d.salt.Post(id)
 	fresh, err := f.mark(ctx, id, hash, d)
 	if err != nil {
 		return err
@@ -89,7 +90,7 @@ func (f *forgetting) stranger(ctx context.Context, id string, d *models.Deletion
 	if err := f.d.toErase(ctx, &models.Erasure{Post: id, Source: d.Source, Firm: true, At: time.Now()}); err != nil {
 		return err
 	}
-	f.note(kindPost, hash, d, 0)
+	f.note(document.KindPost, hash, d, 0)
 	return nil
 }
 
@@ -170,7 +171,7 @@ func (f *forgetting) late(ctx context.Context) error {
 // author does del to an author's posts, as many as the transaction may still
 // hold; the first transaction only writes the mark.
 func (f *forgetting) author(ctx context.Context, del *models.Deletion) (finished bool, err error) {
-	hash := f.d.authorHash(del.Source, del.Author)
+	hash := f.d.salt.Author(del.Source, del.Author)
 	if !f.begun {
 		posts, stubs, err := f.d.subjects(ctx, del, 1)
 		if err != nil {
@@ -200,7 +201,7 @@ func (f *forgetting) author(ctx context.Context, del *models.Deletion) (finished
 		return true, nil
 	}
 	f.done.Authors++
-	f.note(kindAuthor, hash, del, f.posts)
+	f.note(document.KindAuthor, hash, del, f.posts)
 	return true, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // storedItem is an item, and beside it what of it is compared and searched.
@@ -52,7 +53,7 @@ func (d *Documents) PutItem(ctx context.Context, it models.Item) error {
 // putItem is PutItem in the running transaction. An open item's writes the
 // post's document too, so that it and a deletion of the post conflict.
 func (d *Documents) putItem(ctx context.Context, it models.Item) error {
-	utcItem(&it)
+	document.UTCItem(&it)
 	doc, err := encode(&it)
 	if err != nil {
 		return err

@@ -1,9 +1,7 @@
 package mongo
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // stored is the document of one post, with all that moves with it.
@@ -105,9 +104,9 @@ func (d *Documents) setPost(s *stored, p *models.Post) error {
 		return err
 	}
 	s.Post = doc
-	s.Rev, s.Tomb, s.Content, s.Facts = p.Rev, p.Tombstone != nil, p.ContentHash(), facts(p)
-	s.Author, s.Edited = hex.EncodeToString(d.authorHash(p.Source, authorOf(p.Author))), p.EditedAt.UTC()
-	s.Hidden, s.Adult, s.URLs = hiddenBy(p.Hidden), p.Flagged(models.Adult), pendingURLs(p.Media)
+	s.Rev, s.Tomb, s.Content, s.Facts = p.Rev, p.Tombstone != nil, p.ContentHash(), document.Facts(p)
+	s.Author, s.Edited = hex.EncodeToString(d.salt.Author(p.Source, document.AuthorOf(p.Author))), p.EditedAt.UTC()
+	s.Hidden, s.Adult, s.URLs = document.HiddenBy(p.Hidden), p.Flagged(models.Adult), document.PendingURLs(p.Media)
 	s.Looks = looksOf(p)
 	s.touched.post = true
 	return nil
@@ -122,7 +121,7 @@ func (s *stored) post() (models.Post, error) {
 	if len(s.Raw) > 0 {
 		p.Raw = s.Raw
 	}
-	return p, upgrade(&p, models.SchemaVersion, upgrades())
+	return p, document.Upgrade(&p, models.SchemaVersion, document.Upgrades())
 }
 
 // run is the run in a profile, or nil.
@@ -344,22 +343,6 @@ func (t *touched) altered() bool {
 // saving is the write that stores s if nobody wrote it since it was read.
 func (d *Documents) saving(s *stored) (*mongo.UpdateOneModel, error) {
 	return d.where(cPosts+primary, bson.D{{Key: "_id", Value: s.ID}, {Key: "w", Value: s.W}}).updateModel(s.changes())
-}
-
-// facts is a fingerprint of what a new reading may change without an edit, so
-// that a known post is recognised without decoding it.
-func facts(p *models.Post) string {
-	b, err := json.Marshal(struct {
-		Counts models.Counts
-		Author models.Author
-		URL    string
-		Flags  []models.Flag `json:",omitempty"`
-	}{p.Counts, p.Author, p.URL, p.Flags})
-	if err != nil { // a number that JSON can't hold: always news
-		return err.Error()
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:12])
 }
 
 // The keys of the counts: each is once in a document, so counting the documents

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // golden is a post document of every field, as schema version 1 wrote it.
@@ -135,12 +136,12 @@ func TestUpgrade(t *testing.T) {
 		2: func(p *models.Post) { p.Language += "2" },
 	}
 	p := models.Post{SchemaVersion: 1}
-	if err := upgrade(&p, 3, steps); err != nil || p.Language != "12" || p.SchemaVersion != 3 {
+	if err := document.Upgrade(&p, 3, steps); err != nil || p.Language != "12" || p.SchemaVersion != 3 {
 		t.Errorf("upgraded to %+v, %v", p, err)
 	}
 	for _, version := range []int{0, 4} {
 		p := models.Post{SchemaVersion: version}
-		if err := upgrade(&p, 3, steps); err == nil || models.ClassOf(err) != models.Permanent {
+		if err := document.Upgrade(&p, 3, steps); err == nil || models.ClassOf(err) != models.Permanent {
 			t.Errorf("version %d: %v, want a permanent fault", version, err)
 		}
 	}

@@ -13,13 +13,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // stubDoc is what stays of a purged post.
 type stubDoc struct {
 	Post   string         `bson:"_id"`
 	Author string         `bson:"author,omitempty"` // hash, hex
-	Hidden string         `bson:"hidden,omitempty"` // why, see hiddenReason
+	Hidden string         `bson:"hidden,omitempty"` // why, see document.HiddenReason
 	Labels []models.Label `bson:"labels"`
 	Stub   models.Stub    `bson:"stub"`
 }
@@ -170,7 +171,7 @@ func (d *Documents) purge(ctx context.Context, stub models.Stub) error {
 	}
 	stub.Content, stub.PurgedAt = p.ContentHash(), stub.PurgedAt.UTC()
 	stub.CreatedAt, stub.EditedAt = p.CreatedAt, p.EditedAt
-	stub.Author = hex.EncodeToString(d.authorHash(p.Source, authorOf(p.Author)))
+	stub.Author = hex.EncodeToString(d.salt.Author(p.Source, document.AuthorOf(p.Author)))
 	if stub.Runs, err = d.stubRuns(ctx, s, rows[stub.Post]); err != nil {
 		return err
 	}

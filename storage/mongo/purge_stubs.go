@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // Stub returns what is left of a purged post, or ErrNotFound.
@@ -142,7 +143,7 @@ func (d *Documents) restore(ctx context.Context, post models.Post, runs []models
 
 // back is the document of a purged post that comes back.
 func (d *Documents) back(ctx context.Context, post models.Post, stub models.Stub, labels []models.Label) (*stored, error) {
-	for _, hash := range [][]byte{d.postHash(post.ID), d.authorHash(post.Source, authorOf(post.Author))} {
+	for _, hash := range [][]byte{d.salt.Post(post.ID), d.salt.Author(post.Source, document.AuthorOf(post.Author))} {
 		if hash == nil {
 			continue // nobody knows who wrote it
 		}
@@ -164,7 +165,7 @@ func (d *Documents) back(ctx context.Context, post models.Post, stub models.Stub
 	if len(post.Labels) == 0 {
 		post.Labels = labels
 	}
-	utcPost(&post)
+	document.UTCPost(&post)
 	s, err := d.newStored(&post)
 	if err == nil {
 		s.markDirty()
@@ -186,7 +187,7 @@ func (d *Documents) addStored(ctx context.Context, s *stored) error {
 // itself, as it ended.
 func (s *stored) restoreRun(r models.Run, old models.StubRun, content string) error {
 	r.Seq, r.Generation, r.State, r.ProcessAt, r.Due = old.Seq, old.Generation, endedAs(r.State, old.Past), time.Time{}, time.Time{}
-	utcRun(&r)
+	document.UTCRun(&r)
 	if err := s.addRun(&r, content, nil); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // layout is the version of the collections below; meta keeps it. Documents
@@ -154,6 +155,6 @@ func (d *Documents) readSalt(ctx context.Context) error {
 		}
 		err = d.one(ctx, d.byID(cMeta, saltKey), &salt)
 	}
-	d.salt = []byte(salt.Value)
+	d.salt = document.Salt(salt.Value)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // errRaced: somebody wrote the document since it was read, so what was decided
@@ -112,7 +113,7 @@ func (d *Documents) changeStored(ctx context.Context, s *stored, c models.Change
 	if err != nil || !inMillis(c).Apply(&p) {
 		return p, false, err
 	}
-	utcPost(&p)
+	document.UTCPost(&p)
 	if c.Delete == nil {
 		return p, true, d.setPost(s, &p)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // maxBatch is how many loads and moves share one round: enough that what a
@@ -108,7 +109,7 @@ func (b *batcher) do(ctx context.Context, p *pending) error {
 }
 
 func (p *pending) encode() (err error) {
-	utcRun(&p.move.Run)
+	document.UTCRun(&p.move.Run)
 	if p.run, err = encode(&p.move.Run); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // Admit stores posts and the runs that carry them through their profiles, all
@@ -74,12 +75,12 @@ func (a *admission) admit() (models.Admittance, error) {
 		return a.run()
 	}
 	edited := content != a.content
-	recounted := !edited && known != facts(&a.Post)
+	recounted := !edited && known != document.Facts(&a.Post)
 	if edited || recounted {
 		if err := a.reread(recounted); err != nil {
 			return models.Admittance{}, err
 		}
-	} else if urls != "" && urls != pendingURLs(a.Post.Media) {
+	} else if urls != "" && urls != document.PendingURLs(a.Post.Media) {
 		if err := a.readdress(); err != nil {
 			return models.Admittance{}, err
 		}
@@ -125,7 +126,7 @@ func (a *admission) readdress() error {
 	if err != nil {
 		return err
 	}
-	_, err = a.s.exec(`UPDATE posts SET doc = ?, urls = ? WHERE id = ?`, doc, pendingURLs(p.Media), p.ID)
+	_, err = a.s.exec(`UPDATE posts SET doc = ?, urls = ? WHERE id = ?`, doc, document.PendingURLs(p.Media), p.ID)
 	return err
 }
 
@@ -238,15 +239,15 @@ func (a *admission) newRun() (models.Admittance, error) {
 
 // addPost inserts a post as it is.
 func (s *session) addPost(p *models.Post, dirty int64) error {
-	utcPost(p)
+	document.UTCPost(p)
 	doc, raw, err := encodePost(p)
 	if err != nil {
 		return err
 	}
-	if err := s.relook(p.ID, nil, looksOf(p)); err != nil {
+	if err := s.relook(p.ID, nil, document.LooksOf(p)); err != nil {
 		return err
 	}
-	args := append([]any{p.ID, p.Rev, dirty, p.Tombstone != nil, p.ContentHash(), facts(p)}, s.w.asides(p)...)
+	args := append([]any{p.ID, p.Rev, dirty, p.Tombstone != nil, p.ContentHash(), document.Facts(p)}, s.w.asides(p)...)
 	_, err = s.exec(`INSERT INTO posts(id, rev, dirty, tomb, content, facts, author, edited, hidden, adult, urls, doc, raw)
 		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, append(args, doc, raw)...)
 	return err

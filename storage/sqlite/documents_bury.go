@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // bury ends what still lives of a post that was just tombstoned, and takes out
@@ -40,7 +41,7 @@ func (s *session) bury(p *models.Post) error {
 	if err := s.releaseAll(id, runs); err != nil {
 		return err
 	}
-	return s.toErase(id, p.Source, day(p.CreatedAt), firm(p.Tombstone.By), time.Now())
+	return s.toErase(id, p.Source, document.Day(p.CreatedAt), document.Firm(p.Tombstone.By), time.Now())
 }
 
 // endRun ends a run if it lives, and empties it.
@@ -193,7 +194,7 @@ func (s *session) releaseLater(key string) error {
 func (s *session) eraseStub(stub models.Stub, d *models.Deletion) error {
 	dayOf := ""
 	if !stub.CreatedAt.IsZero() {
-		dayOf = day(stub.CreatedAt)
+		dayOf = document.Day(stub.CreatedAt)
 	}
 	for _, r := range stub.Runs { // stubs of layout 1 have only their parts
 		if part, err := s.part(r.Part); dayOf == "" && err == nil {
@@ -209,7 +210,7 @@ func (s *session) eraseStub(stub models.Stub, d *models.Deletion) error {
 	if err := s.releaseAll(stub.Post, nil); err != nil {
 		return err
 	}
-	if _, err := s.mark(s.w.postHash(stub.Post), d, true); err != nil {
+	if _, err := s.mark(s.w.salt.Post(stub.Post), d, true); err != nil {
 		return err
 	}
 	source, _, _ := strings.Cut(stub.Post, ".")

@@ -1,15 +1,13 @@
 package sqlite
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"slices"
 	"time"
 
 	fastjson "github.com/goccy/go-json" // decodes our documents in a third of the time; encoding gains little
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // micros is how a time stands in a column: microseconds, 0 for none.
@@ -32,7 +30,7 @@ func fromMicros(n int64) time.Time {
 func encodePost(p *models.Post) (doc, raw []byte, err error) {
 	q := *p
 	raw, q.Raw = q.Raw, nil
-	utcPost(&q)
+	document.UTCPost(&q)
 	doc, err = json.Marshal(&q)
 	if err != nil {
 		return nil, nil, models.Faultf(models.Permanent, "encode post %s: %w", p.ID, err)
@@ -48,29 +46,8 @@ func decodePost(doc, raw []byte) (models.Post, error) {
 	if len(raw) > 0 {
 		p.Raw = raw
 	}
-	err := upgrade(&p, models.SchemaVersion, upgrades())
+	err := document.Upgrade(&p, models.SchemaVersion, document.Upgrades())
 	return p, err
-}
-
-// upgrades has, for every version before the newest, the function that brings
-// a document from it to the next.
-func upgrades() map[int]func(*models.Post) { return map[int]func(*models.Post){} }
-
-// upgrade brings a document of any earlier version to version want. The stored
-// document follows with the next write to it.
-func upgrade(p *models.Post, want int, steps map[int]func(*models.Post)) error {
-	for p.SchemaVersion < want {
-		step := steps[p.SchemaVersion]
-		if step == nil {
-			return models.Faultf(models.Permanent, "post %s has schema version %d, which this program can't upgrade", p.ID, p.SchemaVersion)
-		}
-		step(p)
-		p.SchemaVersion++
-	}
-	if p.SchemaVersion > want {
-		return models.Faultf(models.Permanent, "post %s has schema version %d, this program knows up to %d", p.ID, p.SchemaVersion, want)
-	}
-	return nil
 }
 
 // encode and decode are for all other documents.
@@ -87,56 +64,4 @@ func decode(doc []byte, v any) error {
 		return models.Faultf(models.Permanent, "decode: %w", err)
 	}
 	return nil
-}
-
-// facts is a fingerprint of what a new reading may change without an edit, so
-// that a known post is recognised without decoding it.
-func facts(p *models.Post) string {
-	b, err := json.Marshal(struct {
-		Counts models.Counts
-		Author models.Author
-		URL    string
-		Flags  []models.Flag `json:",omitempty"`
-	}{p.Counts, p.Author, p.URL, p.Flags})
-	if err != nil { // a number that JSON can't hold: always news
-		return err.Error()
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:12])
-}
-
-// The utc functions make a copy's times UTC, whatever zone the caller had.
-
-func utcPost(p *models.Post) {
-	p.CreatedAt, p.CollectedAt, p.EditedAt = p.CreatedAt.UTC(), p.CollectedAt.UTC(), p.EditedAt.UTC()
-	p.Labels = slices.Clone(p.Labels)
-	for i := range p.Labels {
-		p.Labels[i].At = p.Labels[i].At.UTC()
-	}
-	if len(p.Published) > 0 {
-		published := make(map[string]models.Publication, len(p.Published))
-		for k, v := range p.Published {
-			v.At = v.At.UTC()
-			published[k] = v
-		}
-		p.Published = published
-	}
-	if p.Tombstone != nil {
-		t := *p.Tombstone
-		t.At = t.At.UTC()
-		p.Tombstone = &t
-	}
-}
-
-func utcRun(r *models.Run) {
-	r.AdmittedAt, r.MovedAt = r.AdmittedAt.UTC(), r.MovedAt.UTC()
-	r.ProcessAt, r.Due = r.ProcessAt.UTC(), r.Due.UTC()
-}
-
-func utcItem(it *models.Item) {
-	it.OpenedAt, it.Due = it.OpenedAt.UTC(), it.Due.UTC()
-	it.Answers = slices.Clone(it.Answers)
-	for i := range it.Answers {
-		it.Answers[i].At = it.Answers[i].At.UTC()
-	}
 }

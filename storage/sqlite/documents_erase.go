@@ -122,7 +122,7 @@ func (d *Documents) Erased(ctx context.Context, posts []string, now time.Time) e
 
 // receipt gives the post's lines of the audit their receipt.
 func (s *session) receipt(post string, r models.Receipt) error {
-	lines, err := s.auditOf(s.w.postHash(post))
+	lines, err := s.auditOf(s.w.salt.Post(post))
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func appendAudit(lines []models.Audit, scan scanner) ([]models.Audit, error) {
 func (d *Documents) ForgetLog(ctx context.Context, post string, max int) ([]models.Audit, error) {
 	query, args := `SELECT id, doc FROM audit ORDER BY id DESC LIMIT ?`, []any{limit(max, 100)}
 	if post != "" {
-		query, args = `SELECT id, doc FROM audit WHERE hash = ? ORDER BY id DESC LIMIT ?`, []any{d.w.postHash(post), limit(max, 100)}
+		query, args = `SELECT id, doc FROM audit WHERE hash = ? ORDER BY id DESC LIMIT ?`, []any{d.w.salt.Post(post), limit(max, 100)}
 	}
 	var out []models.Audit
 	err := d.r.each(ctx, query, args, func(scan scanner) (err error) {
@@ -256,7 +256,7 @@ func (s *session) reduce(id string) error {
 	if p.Tombstone != nil {
 		d.By = p.Tombstone.By
 	}
-	if _, err := s.mark(s.w.postHash(id), &d, true); err != nil {
+	if _, err := s.mark(s.w.salt.Post(id), &d, true); err != nil {
 		return err
 	}
 	for _, table := range []string{"runs", "timeline", "passages", "items", "staging", "buried"} {

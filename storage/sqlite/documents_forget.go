@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 const (
@@ -37,7 +38,7 @@ const (
 func (d *Documents) Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error) {
 	var done models.Forgotten
 	for _, del := range deletions {
-		if err := checkDeletion(&del); err != nil {
+		if err := document.CheckDeletion(&del); err != nil {
 			return done, err
 		}
 	}
@@ -56,17 +57,6 @@ func (d *Documents) Forget(ctx context.Context, deletions []models.Deletion) (mo
 		f = next
 	}
 	return done, nil
-}
-
-func checkDeletion(d *models.Deletion) error {
-	switch {
-	case d.Act != models.Delete && d.Act != models.Hide && d.Act != models.Show:
-		return models.Faultf(models.Permanent, "forget: act %q; allowed: delete, hide, show", d.Act)
-	case d.Source == "" || (d.NativeID == "") == (d.Author == ""):
-		return models.Faultf(models.Permanent, "forget: a deletion names a source and either a post's native_id or an author; got source %q, native_id %q, author %q",
-			d.Source, d.NativeID, d.Author)
-	}
-	return nil
 }
 
 // forgetting is how far a batch has come.
@@ -142,12 +132,12 @@ func (f *forgetting) post(id string, d *models.Deletion) (outcome, error) {
 		return repeated, err
 	}
 	var c models.Change
-	switch level := hiddenBy(d.By + ":"); {
+	switch level := document.HiddenBy(d.By + ":"); {
 	case d.Act == models.Delete:
 		c.Delete = &models.Tombstone{At: d.At, By: d.By, Reason: d.Reason}
 		f.done.Deleted++
 	case d.Act == models.Hide && hidden < level:
-		reason := hiddenReason(d)
+		reason := document.HiddenReason(d)
 		c.Hidden = &reason
 		f.done.Hidden++
 	case d.Act == models.Show && hidden > 0 && hidden <= level:
@@ -164,7 +154,7 @@ func (f *forgetting) post(id string, d *models.Deletion) (outcome, error) {
 	if err := f.s.dirty(id); err != nil {
 		return 0, err
 	}
-	return changed, f.note(kindPost, f.s.w.postHash(id), d, 0)
+	return changed, f.note(document.KindPost, f.s.w.salt.Post(id), d, 0)
 }
 
 // purged does d to a post of which only a stub is left.
@@ -180,13 +170,13 @@ func (f *forgetting) purged(id string, d *models.Deletion) (outcome, error) {
 	if err := f.s.one(`SELECT hidden FROM stubs WHERE post = ?`, []any{id}, &hidden); err != nil {
 		return 0, err
 	}
-	switch have, level := hiddenBy(hidden), hiddenBy(d.By+":"); {
+	switch have, level := document.HiddenBy(hidden), document.HiddenBy(d.By+":"); {
 	case d.Act == models.Delete:
 		f.done.Purged++
 		err = f.s.eraseStub(stub, d)
 	case d.Act == models.Hide && have < level:
 		f.done.Hidden++
-		_, err = f.s.exec(`UPDATE stubs SET hidden = ? WHERE post = ?`, hiddenReason(d), id)
+		_, err = f.s.exec(`UPDATE stubs SET hidden = ? WHERE post = ?`, document.HiddenReason(d), id)
 	case d.Act == models.Show && have > 0 && have <= level:
 		f.done.Shown++
 		_, err = f.s.exec(`UPDATE stubs SET hidden = '' WHERE post = ?`, id)
@@ -197,12 +187,12 @@ func (f *forgetting) purged(id string, d *models.Deletion) (outcome, error) {
 	if err != nil {
 		return 0, err
 	}
-	return changed, f.note(kindPost, f.s.w.postHash(id), d, 0)
+	return changed, f.note(document.KindPost, f.s.w.salt.Post(id), d, 0)
 }
 
 // stranger remembers a deletion of a post that was never here.
 func (f *forgetting) stranger(id string, d *models.Deletion) error {
-	hash := f.s.w.postHash(id)
+	hash := f.s.w.salt.Post(id)
 	fresh, err := f.s.mark(hash, d, d.Firm())
 	if err != nil {
 		return err
@@ -219,12 +209,12 @@ func (f *forgetting) stranger(id string, d *models.Deletion) error {
 	if err := f.s.toErase(id, d.Source, "", true, time.Now()); err != nil {
 		return err
 	}
-	return f.note(kindPost, hash, d, 0)
+	return f.note(document.KindPost, hash, d, 0)
 }
 
 // author does d to an author's posts, as many as the transaction may still hold.
 func (f *forgetting) author(d *models.Deletion) (finished bool, err error) {
-	hash := f.s.w.authorHash(d.Source, d.Author)
+	hash := f.s.w.salt.Author(d.Source, d.Author)
 	if !f.begun {
 		var known bool
 		if err := f.s.one(`SELECT EXISTS (SELECT 1 FROM posts WHERE author = ?1 AND author <> x'')
@@ -256,7 +246,7 @@ func (f *forgetting) author(d *models.Deletion) (finished bool, err error) {
 		return true, nil
 	}
 	f.done.Authors++
-	return true, f.note(kindAuthor, hash, d, f.posts)
+	return true, f.note(document.KindAuthor, hash, d, f.posts)
 }
 
 // page does d to the next posts of an author; more tells that others are left.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // Item returns one item, or ErrNotFound.
@@ -29,7 +30,7 @@ func (d *Documents) PutItem(ctx context.Context, it models.Item) error {
 }
 
 func (s *session) putItem(it models.Item) error {
-	utcItem(&it)
+	document.UTCItem(&it)
 	doc, err := encode(&it)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // What a forgotten hash means. A greater one replaces a smaller.
@@ -30,7 +31,7 @@ func (s *session) mark(hash []byte, d *models.Deletion, ever bool) (fresh bool, 
 		until = dayNumber(time.Now().Add(remembered))
 	}
 	if d.Act == models.Hide {
-		act, reason = markHide, hiddenReason(d)
+		act, reason = markHide, document.HiddenReason(d)
 	}
 	n, err = s.exec(`INSERT INTO forgotten(hash, act, until, reason) VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE
 		SET act = excluded.act, until = excluded.until, reason = excluded.reason WHERE excluded.act > act`, hash, act, until, reason)
@@ -58,7 +59,7 @@ func dayNumber(t time.Time) int64 { return t.Unix() / 86400 }
 
 // marked says what is to become of a post: the stronger of its own mark and its author's.
 func (s *session) marked(p *models.Post) (act int, reason string, err error) {
-	hashes := [][]byte{s.w.postHash(p.ID), s.w.authorHash(p.Source, authorOf(p.Author))}
+	hashes := [][]byte{s.w.salt.Post(p.ID), s.w.salt.Author(p.Source, document.AuthorOf(p.Author))}
 	err = s.each(`SELECT act, reason FROM forgotten WHERE hash IN (?, ?)`, []any{hashes[0], hashes[1]}, func(scan scanner) error {
 		var a int
 		var r string
@@ -77,7 +78,7 @@ func (s *session) gone(post string) (bool, error) {
 	var gone bool
 	err := absent(s.one(`SELECT tomb FROM posts WHERE id = ?`, []any{post}, &gone))
 	if errors.Is(err, models.ErrNotFound) {
-		err = s.one(`SELECT EXISTS (SELECT 1 FROM forgotten WHERE hash = ? AND act >= ?)`, []any{s.w.postHash(post), markGone}, &gone)
+		err = s.one(`SELECT EXISTS (SELECT 1 FROM forgotten WHERE hash = ? AND act >= ?)`, []any{s.w.salt.Post(post), markGone}, &gone)
 	}
 	return gone, err
 }
@@ -87,26 +88,14 @@ func (d *Documents) Foresee(ctx context.Context, deletions []models.Deletion) (m
 	var sum models.Forgotten
 	for i := range deletions {
 		del := &deletions[i]
-		if err := checkDeletion(del); err != nil {
+		if err := document.CheckDeletion(del); err != nil {
 			return sum, err
 		}
 		posts, stubs, err := d.subjects(ctx, del)
 		if err != nil {
 			return sum, fault("foresee", err)
 		}
-		switch {
-		case posts+stubs == 0:
-			sum.Unknown++
-		case del.Act == models.Delete:
-			sum.Deleted, sum.Purged = sum.Deleted+posts, sum.Purged+stubs
-		case del.Act == models.Hide:
-			sum.Hidden += posts + stubs
-		default:
-			sum.Shown += posts + stubs
-		}
-		if del.Author != "" && posts+stubs > 0 {
-			sum.Authors++
-		}
+		document.Foresee(&sum, del, posts, stubs)
 	}
 	return sum, nil
 }
@@ -115,7 +104,7 @@ func (d *Documents) Foresee(ctx context.Context, deletions []models.Deletion) (m
 func (d *Documents) subjects(ctx context.Context, del *models.Deletion) (posts, stubs int, err error) {
 	if del.Author != "" {
 		err = d.r.one(ctx, `SELECT (SELECT COUNT(*) FROM posts WHERE author = ?1 AND author <> x'' AND tomb = 0),
-			(SELECT COUNT(*) FROM stubs WHERE author = ?1 AND author <> x'')`, []any{d.w.authorHash(del.Source, del.Author)}, &posts, &stubs)
+			(SELECT COUNT(*) FROM stubs WHERE author = ?1 AND author <> x'')`, []any{d.w.salt.Author(del.Source, del.Author)}, &posts, &stubs)
 		return posts, stubs, err
 	}
 	err = d.r.one(ctx, `SELECT (SELECT COUNT(*) FROM posts WHERE id = ?1 AND tomb = 0),

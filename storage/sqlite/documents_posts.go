@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // Post returns a post and all its runs, in the order of their profiles.
@@ -99,19 +100,19 @@ func (s *session) change(id string, c models.Change) (models.Post, bool, error) 
 	if err != nil {
 		return p, false, err
 	}
-	looks := looksOf(&p)
+	looks := document.LooksOf(&p)
 	if !c.Apply(&p) {
 		return p, false, nil
 	}
-	if err := s.relook(id, looks, looksOf(&p)); err != nil {
+	if err := s.relook(id, looks, document.LooksOf(&p)); err != nil {
 		return p, false, err
 	}
-	utcPost(&p)
+	document.UTCPost(&p)
 	doc, raw, err := encodePost(&p)
 	if err != nil {
 		return p, false, err
 	}
-	args := append([]any{p.Rev, p.Tombstone != nil, p.ContentHash(), facts(&p)}, s.w.asides(&p)...)
+	args := append([]any{p.Rev, p.Tombstone != nil, p.ContentHash(), document.Facts(&p)}, s.w.asides(&p)...)
 	if _, err := s.exec(`UPDATE posts SET rev = ?, tomb = ?, content = ?, facts = ?,
 		author = ?, edited = ?, hidden = ?, adult = ?, urls = ?, doc = ?, raw = ? WHERE id = ?`, append(args, doc, raw, id)...); err != nil {
 		return p, false, err

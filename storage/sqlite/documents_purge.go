@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // Purgeable returns the ids of posts, after the cursor, that may leave: not
@@ -80,7 +81,7 @@ func (d *Documents) Purge(ctx context.Context, stub models.Stub) error {
 		}
 		stub.Content, stub.PurgedAt = p.ContentHash(), stub.PurgedAt.UTC()
 		stub.CreatedAt, stub.EditedAt = p.CreatedAt, p.EditedAt
-		stub.Author = hex.EncodeToString(s.w.authorHash(p.Source, authorOf(p.Author)))
+		stub.Author = hex.EncodeToString(s.w.salt.Author(p.Source, document.AuthorOf(p.Author)))
 		if stub.Runs, err = s.stubRuns(stub.Post); err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func (d *Documents) Purge(ctx context.Context, stub models.Stub) error {
 				return err
 			}
 		}
-		if err := s.relook(stub.Post, looksOf(&p), nil); err != nil {
+		if err := s.relook(stub.Post, document.LooksOf(&p), nil); err != nil {
 			return err
 		}
 		if _, err := s.exec(`DELETE FROM posts WHERE id = ?`, stub.Post); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // writer is the one connection that writes. It holds its connection for as
@@ -16,7 +17,7 @@ type writer struct {
 	lock  chan struct{} // holds one token while a transaction runs
 	end   chan struct{} // closed with the writer
 	stmts map[string]*sql.Stmt
-	salt  []byte // of the hashes that stand for what was forgotten
+	salt  document.Salt // of the hashes that stand for what was forgotten
 }
 
 func newWriter(ctx context.Context, db *sql.DB) (*writer, error) {

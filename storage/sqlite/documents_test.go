@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"weft/models"
+	"weft/storage/document"
 	"weft/storage/storagetest"
 )
 
@@ -261,12 +262,12 @@ func TestUpgrade(t *testing.T) {
 		2: func(p *models.Post) { p.Language += "2" },
 	}
 	p := models.Post{ID: "weibo.1", SchemaVersion: 1}
-	if err := upgrade(&p, 3, steps); err != nil || p.Language != "12" || p.SchemaVersion != 3 {
+	if err := document.Upgrade(&p, 3, steps); err != nil || p.Language != "12" || p.SchemaVersion != 3 {
 		t.Errorf("got %q at version %d, %v", p.Language, p.SchemaVersion, err)
 	}
 	for _, version := range []int{0, 4} {
 		p := models.Post{ID: "weibo.1", SchemaVersion: version}
-		if err := upgrade(&p, 3, steps); err == nil || models.ClassOf(err) != models.Permanent {
+		if err := document.Upgrade(&p, 3, steps); err == nil || models.ClassOf(err) != models.Permanent {
 			t.Errorf("version %d: %v, want a permanent error", version, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // layout is the version of the tables below; the file keeps it in meta.
@@ -160,6 +161,6 @@ func (s *session) readSalt() error {
 	if err := s.one(`SELECT value FROM meta WHERE key = ?`, []any{saltKey}, &salt); err != nil {
 		return err
 	}
-	s.w.salt = []byte(salt)
+	s.w.salt = document.Salt(salt)
 	return nil
 }

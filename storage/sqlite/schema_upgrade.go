@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"time"
+	"weft/storage/document"
 )
 
 // widen adds the columns of layout 2 to the tables of layout 1.
@@ -53,11 +54,11 @@ func (s *session) backfill() error {
 				append(s.w.asides(&p), r.id)...); err != nil {
 				return err
 			}
-			if err := s.relook(p.ID, nil, looksOf(&p)); err != nil {
+			if err := s.relook(p.ID, nil, document.LooksOf(&p)); err != nil {
 				return err
 			}
 			if p.Tombstone != nil { // what was deleted before is still to be erased
-				if err := s.toErase(p.ID, p.Source, day(p.CreatedAt), firm(p.Tombstone.By), time.Now()); err != nil {
+				if err := s.toErase(p.ID, p.Source, document.Day(p.CreatedAt), document.Firm(p.Tombstone.By), time.Now()); err != nil {
 					return err
 				}
 			}

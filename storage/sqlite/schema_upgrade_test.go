@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/document"
 )
 
 // openLayout1 opens a file that a program of layout 1 left: testdata has its
@@ -74,10 +75,10 @@ func TestLayout1KnowsAuthors(t *testing.T) {
 
 func TestSaltIsPerStoreAndStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "docs.db")
-	one := openAt(t, path).w.postHash("weibo.1")
-	again := openAt(t, path).w.postHash("weibo.1")
-	other := openAt(t, filepath.Join(t.TempDir(), "docs.db")).w.postHash("weibo.1")
-	if !bytes.Equal(one, again) || bytes.Equal(one, other) || len(one) != hashSize {
+	one := openAt(t, path).w.salt.Post("weibo.1")
+	again := openAt(t, path).w.salt.Post("weibo.1")
+	other := openAt(t, filepath.Join(t.TempDir(), "docs.db")).w.salt.Post("weibo.1")
+	if !bytes.Equal(one, again) || bytes.Equal(one, other) || len(one) != document.HashSize {
 		t.Errorf("hashes %x and %x of one store, %x of another", one, again, other)
 	}
 }

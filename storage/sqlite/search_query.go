@@ -2,10 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,7 +68,7 @@ type searchCursor struct {
 }
 
 func planSearch(q models.SearchQuery) (*searchPlan, error) {
-	p := &searchPlan{sort: q.Sort, limit: q.Limit, print: fingerprint(q), where: []string{"d.deleted = 0"}}
+	p := &searchPlan{sort: q.Sort, limit: q.Limit, print: q.Fingerprint(), where: []string{"d.deleted = 0"}}
 	if p.limit <= 0 {
 		p.limit = searchDefaultLimit
 	}
@@ -154,16 +152,6 @@ const searchDistance = `2 * 6371008.7714 * asin(min(1, sqrt(
 	power(sin(radians((CAST(d.doc AS TEXT) ->> '$.point.lat') - ?) / 2), 2) +
 	cos(radians(?)) * cos(radians(CAST(d.doc AS TEXT) ->> '$.point.lat')) *
 	power(sin(radians((CAST(d.doc AS TEXT) ->> '$.point.lon') - ?) / 2), 2))))`
-
-// fingerprint tells queries apart whose cursors must not be mixed. The page's
-// size and the facets may change on the way.
-func fingerprint(q models.SearchQuery) string {
-	q.After, q.Limit, q.Facets = "", 0, nil
-	q.Since, q.Until = q.Since.UTC(), q.Until.UTC()
-	b, _ := json.Marshal(q) // plain data
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
-}
 
 func (p *searchPlan) resume(after string) error {
 	if after == "" {

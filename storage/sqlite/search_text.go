@@ -4,9 +4,8 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
-
 	"weft/models"
+	"weft/storage/spelling"
 )
 
 // Chinese and Japanese are written without spaces, so their words can't be told
@@ -35,36 +34,10 @@ func wordsOf(doc models.SearchDoc) searchWords {
 	}
 }
 
-// cleanText brings text and queries into one form: full-width letters become
-// plain ones, and so on.
-func cleanText(s string) string {
-	s = strings.ToValidUTF8(s, " ")
-	return strings.ReplaceAll(norm.NFKC.String(s), "\x00", " ")
-}
-
-// unspaced reports whether r belongs to a script written without (reliable) spaces.
-func unspaced(r rune) bool {
-	return r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
-}
-
-// eachRun calls fn for the parts of s, alternating between unspaced runs and the rest.
-func eachRun(s string, fn func(run []rune, unspacedRun bool)) {
-	runes := []rune(s)
-	for start := 0; start < len(runes); {
-		kind := unspaced(runes[start])
-		end := start + 1
-		for end < len(runes) && unspaced(runes[end]) == kind {
-			end++
-		}
-		fn(runes[start:end], kind)
-		start = end
-	}
-}
-
 // indexText returns s as it is given to the tokenizer.
 func indexText(s string) string {
 	var b strings.Builder
-	eachRun(cleanText(s), func(run []rune, kind bool) {
+	spelling.EachRun(spelling.Clean(s), func(run []rune, kind bool) {
 		if !kind {
 			b.WriteString(string(run))
 			return
@@ -84,8 +57,8 @@ func indexText(s string) string {
 // 0 if there is nothing to look for.
 func matchText(typed string) (expr string, words int) {
 	var parts []string
-	for word := range strings.FieldsSeq(cleanText(typed)) {
-		eachRun(word, func(run []rune, kind bool) {
+	for word := range strings.FieldsSeq(spelling.Clean(typed)) {
+		spelling.EachRun(word, func(run []rune, kind bool) {
 			if kind {
 				parts = append(parts, matchRun(run))
 			} else if p := matchWord(run); p != "" {
