@@ -185,13 +185,46 @@ func TestFormerSchema(t *testing.T) {
 // parts are merged and the merged ones' files deleted at once.
 func TestQueryWhilePartsAreMerged(t *testing.T) {
 	dir := t.TempDir()
+	m := newMerging(t, dir)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	// After each merge the next waits until either reader has had an answer, so
+	// that a slow machine doesn't wear out their patience.
+	answered := []chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
+	for _, told := range answered {
+		h := open(t, dir)
+		readers.Go(func() { m.read(t, h, told, stop) })
+	}
+	for i := range 30 {
+		for _, told := range answered {
+			<-told
+		}
+		m.merge(t, i)
+	}
+	close(stop)
+	readers.Wait()
+	_, _, err := open(t, dir).QueryBy(t.Context(), func(context.Context) ([]models.Part, []string, error) {
+		return []models.Part{{ID: "lost", Day: "2026-03-14", Source: "s1", State: models.PartVerified}}, nil, nil
+	}, `SELECT 1`)
+	if err == nil {
+		t.Error("a lost file was not missed")
+	}
+}
+
+// merging is a history of 120 rows whose parts change while it is read.
+type merging struct {
+	files *parquet.Parts
+	mu    sync.Mutex
+	parts []models.Part
+}
+
+func newMerging(t *testing.T, dir string) *merging {
+	t.Helper()
 	store, err := blobs.Open(t.Context(), "file://"+dir+"?metadata=skip")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := parquet.New(store)
-	var mu sync.Mutex
-	var parts []models.Part
+	m := &merging{files: parquet.New(store)}
 	for i := range 12 {
 		rows := storagetest.HistoryRows(10, fmt.Sprint("s", i%3), day().AddDate(0, 0, i/6))
 		for j := range rows {
@@ -200,77 +233,67 @@ func TestQueryWhilePartsAreMerged(t *testing.T) {
 		part := models.Part{
 			ID: fmt.Sprint("p", i), Day: rows[0].Day(), Source: rows[0].Source, State: models.PartVerified, Rows: 10, Checksum: models.Checksum(rows),
 		}
-		if _, err := files.Write(t.Context(), part, rows); err != nil {
+		if _, err := m.files.Write(t.Context(), part, rows); err != nil {
 			t.Fatal(err)
 		}
-		parts = append(parts, part)
+		m.parts = append(m.parts, part)
 	}
-	stop := make(chan struct{})
-	var readers sync.WaitGroup
-	// After each merge the next waits until either reader has had an answer, so
-	// that a slow machine doesn't wear out their patience.
-	answered := []chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
-	for _, told := range answered {
-		h := open(t, dir)
-		readers.Go(func() {
-			defer close(told)
-			for ended := false; !ended; {
-				select {
-				case <-stop:
-					ended = true
-				default:
-				}
-				_, rows, err := h.QueryBy(t.Context(), func(context.Context) ([]models.Part, []string, error) {
-					mu.Lock()
-					defer mu.Unlock()
-					return slices.Clone(parts), nil, nil
-				}, `SELECT count(*), count(DISTINCT (post, profile, generation, rev)) FROM history`)
-				if err != nil || !cmp.Equal(rows, [][]any{{int64(120), int64(120)}}) {
-					t.Errorf("%v, %v; want 120 rows, each once", rows, err)
-				}
-				select {
-				case told <- struct{}{}:
-				default:
-				}
-			}
-		})
+	return m
+}
+
+func (m *merging) manifest(context.Context) ([]models.Part, []string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.parts), nil, nil
+}
+
+// read asks again and again until stop is closed, once more after that, and
+// tells of each answer.
+func (m *merging) read(t *testing.T, h *History, told chan<- struct{}, stop <-chan struct{}) {
+	defer close(told)
+	for ended := false; !ended; {
+		select {
+		case <-stop:
+			ended = true
+		default:
+		}
+		_, rows, err := h.QueryBy(t.Context(), m.manifest, `SELECT count(*), count(DISTINCT (post, profile, generation, rev)) FROM history`)
+		if err != nil || !cmp.Equal(rows, [][]any{{int64(120), int64(120)}}) {
+			t.Errorf("%v, %v; want 120 rows, each once", rows, err)
+		}
+		select {
+		case told <- struct{}{}:
+		default:
+		}
 	}
-	for i := range 30 { // merges two of a day and source, or writes one anew
-		first := parts[i%len(parts)]
-		olds := []models.Part{first}
-		if j := slices.IndexFunc(parts, func(p models.Part) bool { return p.ID != first.ID && p.Day == first.Day && p.Source == first.Source }); j >= 0 {
-			olds = append(olds, parts[j])
-		}
-		for _, told := range answered {
-			<-told
-		}
-		fresh := first
-		fresh.ID, fresh.Rows, fresh.Checksum = fmt.Sprint("m", i), 0, 0
-		for _, old := range olds {
-			fresh.Rows += old.Rows
-			fresh.Checksum += old.Checksum
-		}
-		if _, err := files.Merge(t.Context(), fresh, olds, func(string) bool { return false }); err != nil {
+}
+
+// merge merges two parts of a day and source, or writes one anew.
+func (m *merging) merge(t *testing.T, i int) {
+	t.Helper()
+	first := m.parts[i%len(m.parts)]
+	olds := []models.Part{first}
+	if j := slices.IndexFunc(m.parts, func(p models.Part) bool { return p.ID != first.ID && p.Day == first.Day && p.Source == first.Source }); j >= 0 {
+		olds = append(olds, m.parts[j])
+	}
+	fresh := first
+	fresh.ID, fresh.Rows, fresh.Checksum = fmt.Sprint("m", i), 0, 0
+	for _, old := range olds {
+		fresh.Rows += old.Rows
+		fresh.Checksum += old.Checksum
+	}
+	if _, err := m.files.Merge(t.Context(), fresh, olds, func(string) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	m.parts = append(slices.DeleteFunc(m.parts, func(p models.Part) bool {
+		return slices.ContainsFunc(olds, func(o models.Part) bool { return o.ID == p.ID })
+	}), fresh)
+	m.mu.Unlock()
+	for _, old := range olds {
+		if err := m.files.Remove(t.Context(), old.Path()); err != nil {
 			t.Fatal(err)
 		}
-		mu.Lock()
-		parts = append(slices.DeleteFunc(parts, func(p models.Part) bool {
-			return slices.ContainsFunc(olds, func(o models.Part) bool { return o.ID == p.ID })
-		}), fresh)
-		mu.Unlock()
-		for _, old := range olds {
-			if err := files.Remove(t.Context(), old.Path()); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	close(stop)
-	readers.Wait()
-	_, _, err = open(t, dir).QueryBy(t.Context(), func(context.Context) ([]models.Part, []string, error) {
-		return []models.Part{{ID: "lost", Day: "2026-03-14", Source: "s1", State: models.PartVerified}}, nil, nil
-	}, `SELECT 1`)
-	if err == nil {
-		t.Error("a lost file was not missed")
 	}
 }
 
