@@ -8,10 +8,10 @@ export GOFLAGS += -tags=nodynamic
 TESTFLAGS ?= -parallel 16 -timeout 14m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo up vet test race services fuzz bench lint verify
+.PHONY: help deps build demo up vet test race services fuzz bench bench-stores lint verify
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## see that redis-server is there, which the tests need (root on Debian: install it)
 	@command -v redis-server >/dev/null || scripts/redis-server.sh
@@ -44,6 +44,9 @@ fuzz: deps ## each fuzz target for FUZZTIME (10s)
 
 bench: deps build ## throughput, cost and latency, one `name: value` a line
 	go run ./internal/bench -demo bin/weft
+
+bench-stores: deps ## each store's adapter against the bare driver in the same run (ARGS=-posts 1000000)
+	scripts/services run --only mongo,elasticsearch,gcs,bigquery -- go run ./internal/bench/stores $(ARGS)
 
 lint: ## golangci-lint (its first run builds it: minutes)
 	go run $(GOLANGCI) run ./...
