@@ -82,7 +82,6 @@ func drivers() map[string][]string {
 		"cloud.google.com/go/bigquery":              {"weft/storage/bigquery", "weft/internal/bench"},
 		"github.com/danielgtaylor/huma":             {"weft/api"},
 		"github.com/swaggest/swgui":                 {"weft/api"},
-		"github.com/Shopify/toxiproxy":              {"weft/internal/e2e"},
 		"github.com/compose-spec/compose-go":        {"weft/deploy"},
 		"github.com/expr-lang/expr":                 {"weft/profile"},
 		"github.com/prometheus/client_golang":       {"weft/internal/telemetry"},

@@ -38,13 +38,12 @@ func production(t *testing.T, urls map[string]string) []config.Override {
 	t.Helper()
 	name := "e2e" + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() { sweep(t, urls, name) })
-	gcs := "?endpoint=" + url.QueryEscape(urls[servers.GCS])
 	return []config.Override{
 		{Key: "documents.url", Value: database(t, urls[servers.Mongo], name)},
 		{Key: "search.url", Value: strings.TrimSuffix(urls[servers.Elastic], "/") + "/" + name},
-		{Key: "history.url", Value: "gs://" + servers.BucketAt(t, urls[servers.GCS]) + gcs},
+		{Key: "history.url", Value: "gs://" + servers.BucketAt(t, urls[servers.GCS])},
 		{Key: "history.warehouse", Value: servers.Dataset(t, urls[servers.BigQuery])},
-		{Key: "blobs.url", Value: "gs://" + servers.BucketAt(t, urls[servers.GCS]) + gcs},
+		{Key: "blobs.url", Value: "gs://" + servers.BucketAt(t, urls[servers.GCS])},
 	}
 }
 
@@ -74,4 +73,17 @@ func sweep(t *testing.T, urls map[string]string, name string) {
 	if err := client.Disconnect(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+// These hold the laws on the production stores, as the tests of the same names
+// without "Production" do on the embedded ones.
+
+func TestOutageProduction(t *testing.T) {
+	t.Parallel()
+	outageFailsNoRun(t, newProductionRig)
+}
+
+func TestPoisonProduction(t *testing.T) {
+	t.Parallel()
+	poisonEnds(t, newProductionRig)
 }

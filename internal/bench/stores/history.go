@@ -173,7 +173,10 @@ func benchLoad(ctx context.Context, s setting) (err error) {
 		return err
 	}
 	root := "gs://" + name
-	store, err := blobs.Open(ctx, root+"?endpoint="+url.QueryEscape(gcs))
+	if err := os.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(gcs, "http://")); err != nil {
+		return err
+	}
+	store, err := blobs.Open(ctx, root)
 	if err != nil {
 		return err
 	}
