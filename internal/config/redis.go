@@ -55,7 +55,8 @@ func ParseRedis(text string) (RedisServer, error) {
 	if err := s.place(path); err != nil {
 		return s, err
 	}
-	return s, s.parameters(query)
+	err := s.parameters(query)
+	return s, err
 }
 
 // users reads [user:password@]host:port[,host:port].

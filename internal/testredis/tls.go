@@ -62,7 +62,8 @@ func StartTLS(ctx context.Context, dir string, users ...User) (*Server, Certific
 	}
 	s.url = certs.URL(s, users[0])
 	s.ask = &redis.Options{Addr: s.Addr, Username: users[0].Name, Password: users[0].Password, TLSConfig: config}
-	return s, certs, s.Restart(ctx)
+	err = s.Restart(ctx)
+	return s, certs, err
 }
 
 // URL returns the address of s as u, with these certificates.

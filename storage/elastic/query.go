@@ -88,7 +88,10 @@ func (s *Search) plan(q models.SearchQuery) (*plan, error) {
 		return nil, err
 	}
 	p.narrow(q)
-	return p, p.resume(q.After)
+	if err := p.resume(q.After); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // query wants the phrase to occur.

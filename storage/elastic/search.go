@@ -112,7 +112,8 @@ func (s *Search) Get(ctx context.Context, id string) (models.SearchDoc, error) {
 			return doc, fault("get "+id+" from search", err)
 		}
 		if hits := found[id]; len(hits) > 0 {
-			return doc, fault("get "+id+" from search", json.Unmarshal(hits[0].source, &doc))
+			err := json.Unmarshal(hits[0].source, &doc)
+			return doc, fault("get "+id+" from search", err)
 		}
 	}
 	return doc, fault("get "+id+" from search", models.ErrNotFound)

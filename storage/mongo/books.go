@@ -130,7 +130,7 @@ const profileCounter = "profiles"
 func (d *Documents) PutProfile(ctx context.Context, name, version string, body []byte) error {
 	n, err := d.next(ctx, profileCounter, 1)
 	if err == nil {
-		_, err = d.put(ctx, d.byID(cProfiles, version), bson.D{{Key: "$set", Value: bson.D{
+		err = d.put(ctx, d.byID(cProfiles, version), bson.D{{Key: "$set", Value: bson.D{
 			{Key: "name", Value: name}, {Key: "put", Value: n}, {Key: "body", Value: append([]byte{}, body...)}}}})
 	}
 	return fault("put profile "+name, err)
@@ -161,7 +161,7 @@ func (d *Documents) Profiles(ctx context.Context) ([]models.ProfileVersion, erro
 func (d *Documents) Lease(ctx context.Context, name, holder string, ttl time.Duration, now time.Time) (bool, error) {
 	free := bson.A{bson.D{{Key: "holder", Value: holder}}, bson.D{{Key: "until", Value: bson.D{{Key: "$lte", Value: now.UTC()}}}}}
 	// another's lease isn't found, so that a new one is tried, and its name is in the way
-	_, err := d.put(ctx, d.where(cLeases+primary, bson.D{{Key: "_id", Value: name}, {Key: "$or", Value: free}}), bson.D{{Key: "$set",
+	err := d.put(ctx, d.where(cLeases+primary, bson.D{{Key: "_id", Value: name}, {Key: "$or", Value: free}}), bson.D{{Key: "$set",
 		Value: bson.D{{Key: "holder", Value: holder}, {Key: "until", Value: now.Add(ttl).UTC()}}}})
 	if errors.Is(err, models.ErrConflict) {
 		return false, nil
@@ -184,7 +184,7 @@ func (d *Documents) Meta(ctx context.Context, key string) (string, error) {
 
 // SetMeta keeps a value under a key.
 func (d *Documents) SetMeta(ctx context.Context, key, value string) error {
-	_, err := d.put(ctx, d.byID(cMeta, metaPrefix+key), bson.D{{Key: "$set", Value: bson.D{{Key: "value", Value: value}}}})
+	err := d.put(ctx, d.byID(cMeta, metaPrefix+key), bson.D{{Key: "$set", Value: bson.D{{Key: "value", Value: value}}}})
 	return fault("set meta "+key, err)
 }
 
@@ -200,7 +200,7 @@ func (d *Documents) PutCampaign(ctx context.Context, c models.Campaign) error {
 	c.Since, c.Until, c.StartedAt, c.EndedAt = c.Since.UTC(), c.Until.UTC(), c.StartedAt.UTC(), c.EndedAt.UTC()
 	doc, err := encode(&c)
 	if err == nil {
-		_, err = d.put(ctx, d.byID(cCampaigns, c.ID), bson.D{{Key: "$set", Value: bson.D{
+		err = d.put(ctx, d.byID(cCampaigns, c.ID), bson.D{{Key: "$set", Value: bson.D{
 			{Key: "started_at", Value: c.StartedAt}, {Key: "campaign", Value: doc}}}})
 	}
 	return fault("put campaign "+c.ID, err)

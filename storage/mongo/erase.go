@@ -33,7 +33,7 @@ func (d *Documents) toErase(ctx context.Context, e *models.Erasure) error {
 	if e.Firm {
 		change = bson.D{{Key: "$setOnInsert", Value: first}, {Key: "$set", Value: bson.D{{Key: "firm", Value: true}}}}
 	}
-	_, err := d.put(ctx, d.byID(cErasures, e.Post), change)
+	err := d.put(ctx, d.byID(cErasures, e.Post), change)
 	return err
 }
 
@@ -166,7 +166,7 @@ func (d *Documents) erased(ctx context.Context, post string, now time.Time) erro
 	if err != nil || n == 0 {
 		return err
 	}
-	_, err = d.put(ctx, d.byID(cBuried, post), bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "at", Value: micros(now)}}}})
+	err = d.put(ctx, d.byID(cBuried, post), bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "at", Value: micros(now)}}}})
 	return err
 }
 

@@ -28,7 +28,7 @@ type strayDoc struct {
 }
 
 func (d *Documents) stray(ctx context.Context, path string, doomed bool, at time.Time) error {
-	_, err := d.put(ctx, d.byID(cStrays, path),
+	err := d.put(ctx, d.byID(cStrays, path),
 		bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: micros(at)}, {Key: "doomed", Value: doomed}}}})
 	return err
 }

@@ -70,7 +70,7 @@ func (d *Documents) mark(ctx context.Context, hash []byte, del *models.Deletion,
 	if m.Act <= have.Act {
 		return false, nil
 	}
-	_, err = d.put(ctx, d.byID(cForgotten, hash), m.change())
+	err = d.put(ctx, d.byID(cForgotten, hash), m.change())
 	return true, err
 }
 
@@ -192,7 +192,7 @@ func (d *Documents) lockLiving(ctx context.Context, posts map[string]bool) (gone
 // takes it back at once, unless it is marked: nothing stays, yet a transaction
 // that marks it meanwhile conflicts, as any two do that write the same key.
 func (d *Documents) lockHash(ctx context.Context, hash []byte) (gone bool, err error) {
-	if _, err := d.put(ctx, d.byID(cForgotten, hash), bson.D{
+	if err := d.put(ctx, d.byID(cForgotten, hash), bson.D{
 		{Key: "$inc", Value: bson.D{{Key: "w", Value: 1}}}, {Key: "$setOnInsert", Value: bson.D{{Key: "act", Value: 0}}},
 	}); err != nil {
 		return false, err

@@ -60,7 +60,7 @@ func (d *Documents) assign(ctx context.Context, id string, maxRows int, before t
 
 // claim assigns the next rows to a part, the first of them to a new one.
 func (d *Documents) claim(ctx context.Context, id string, maxRows int, before time.Time) (partDoc, error) {
-	if _, err := d.put(ctx, d.byID(cMeta, assignLock), bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: int64(1)}}}}); err != nil {
+	if err := d.put(ctx, d.byID(cMeta, assignLock), bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: int64(1)}}}}); err != nil {
 		return partDoc{}, err
 	}
 	p, err := d.part(ctx, id)
@@ -92,7 +92,7 @@ func (d *Documents) claim(ctx context.Context, id string, maxRows int, before ti
 	if p.Rows += len(rows); len(rows) < want || p.Rows == maxRows || want < assigned {
 		p.State = string(models.PartStaged)
 	}
-	_, err = d.put(ctx, d.byID(cParts, id), bson.D{
+	err = d.put(ctx, d.byID(cParts, id), bson.D{
 		{Key: "$set", Value: bson.D{{Key: "state", Value: p.State}, {Key: "rows", Value: p.Rows}, {Key: "checksum", Value: p.Checksum}}},
 		{Key: "$setOnInsert", Value: bson.D{{Key: "day", Value: p.Day}, {Key: "source", Value: p.Source}, {Key: "made_at", Value: p.MadeAt},
 			{Key: "bytes", Value: int64(0)}, {Key: "load", Value: ""}, {Key: "loads", Value: 0}, {Key: "holds", Value: p.Holds}, {Key: "strip", Value: false}}},

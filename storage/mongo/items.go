@@ -68,7 +68,7 @@ func (d *Documents) putItem(ctx context.Context, it models.Item) error {
 		{Key: "waiting", Value: waitsFor(&it)}, {Key: "priority", Value: it.Priority}, {Key: "opened_at", Value: it.OpenedAt}, {Key: "item", Value: doc},
 	}}}
 	if it.Rev == 1 { // where there is one, its key is in the way
-		_, err = d.put(ctx, d.where(cItems+primary, bson.D{{Key: "_id", Value: it.ID}, {Key: "rev", Value: int64(0)}}), set)
+		err = d.put(ctx, d.where(cItems+primary, bson.D{{Key: "_id", Value: it.ID}, {Key: "rev", Value: int64(0)}}), set)
 		return err
 	}
 	n, err := d.update(ctx, d.where(cItems+primary, bson.D{{Key: "_id", Value: it.ID}, {Key: "rev", Value: it.Rev - 1}}), set)

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -86,7 +87,7 @@ func (d *Documents) each(ctx context.Context, f filter, fn func(doc bson.Raw) er
 	defer cur.Close(context.WithoutCancel(ctx))
 	for cur.Next(ctx) {
 		if err := fn(cur.Current); err != nil {
-			if err == errEnough {
+			if errors.Is(err, errEnough) {
 				return nil
 			}
 			return err
@@ -135,14 +136,14 @@ func (d *Documents) update(ctx context.Context, f filter, change any) (int64, er
 	return d.updated(ctx, f, change, false)
 }
 
-// put is update, but adds the document if there is none. Counts are then 1 too.
+// put is update, but adds the document if there is none.
 // A key that another filter field keeps from matching is ErrConflict.
-func (d *Documents) put(ctx context.Context, f filter, change any) (int64, error) {
-	n, err := d.updated(ctx, f, change, true)
+func (d *Documents) put(ctx context.Context, f filter, change any) error {
+	_, err := d.updated(ctx, f, change, true)
 	if mongo.IsDuplicateKeyError(err) {
-		return 0, models.ErrConflict
+		return models.ErrConflict
 	}
-	return n, err
+	return err
 }
 
 func (d *Documents) updated(ctx context.Context, f filter, change any, upsert bool) (int64, error) {

@@ -121,7 +121,8 @@ func (s *stored) post() (models.Post, error) {
 	if len(s.Raw) > 0 {
 		p.Raw = s.Raw
 	}
-	return p, document.Upgrade(&p, models.SchemaVersion, document.Upgrades())
+	err := document.Upgrade(&p, models.SchemaVersion, document.Upgrades())
+	return p, err
 }
 
 // run is the run in a profile, or nil.

@@ -52,7 +52,7 @@ func (d *Documents) putStub(ctx context.Context, stub models.Stub, labels []mode
 	} else {
 		never = append(never, bson.E{Key: "author", Value: ""})
 	}
-	_, err := d.put(ctx, d.byID(cStubs, stub.Post), append(incW(), bson.E{Key: "$set", Value: change}, bson.E{Key: "$unset", Value: never}))
+	err := d.put(ctx, d.byID(cStubs, stub.Post), append(incW(), bson.E{Key: "$set", Value: change}, bson.E{Key: "$unset", Value: never}))
 	return err
 }
 

@@ -81,7 +81,7 @@ func (d *Documents) prepare(ctx context.Context) error {
 		if err := d.build(ctx); err != nil {
 			return err
 		}
-		if _, err := d.put(ctx, d.byID(cMeta, layoutKey), bson.D{{Key: "$set",
+		if err := d.put(ctx, d.byID(cMeta, layoutKey), bson.D{{Key: "$set",
 			Value: bson.D{{Key: "value", Value: layout}, {Key: "indexes", Value: declared}}}}); err != nil {
 			return err
 		}

@@ -91,21 +91,8 @@ func (d *Documents) touch(ctx context.Context, id string) (bool, error) {
 	return n > 0, err
 }
 
-// change applies c to the stored post, in the running transaction, and reports
-// whether that altered it.
-func (d *Documents) change(ctx context.Context, id string, c models.Change) (models.Post, bool, error) {
-	s, err := d.stored(ctx, id)
-	if err != nil {
-		return models.Post{}, false, err
-	}
-	p, changed, err := d.changeStored(ctx, s, c)
-	if err == nil && changed {
-		err = d.save(ctx, s)
-	}
-	return p, changed, err
-}
-
-// changeStored is change on a document that was read; the caller saves it. A
+// changeStored applies c to a document that was read, and reports whether that
+// altered it; the caller saves it. A
 // deletion wants a transaction, since it reaches other documents, and saves by
 // itself what bury needs.
 func (d *Documents) changeStored(ctx context.Context, s *stored, c models.Change) (models.Post, bool, error) {
@@ -115,7 +102,8 @@ func (d *Documents) changeStored(ctx context.Context, s *stored, c models.Change
 	}
 	document.UTCPost(&p)
 	if c.Delete == nil {
-		return p, true, d.setPost(s, &p)
+		err := d.setPost(s, &p)
+		return p, true, err
 	}
 	runs, err := s.runs() // with what their models found, which bury forgets
 	if err != nil {
@@ -130,7 +118,8 @@ func (d *Documents) changeStored(ctx context.Context, s *stored, c models.Change
 	if err := d.save(ctx, s); err != nil {
 		return p, false, err
 	}
-	return p, true, d.bury(ctx, &p, runs)
+	err = d.bury(ctx, &p, runs)
+	return p, true, err
 }
 
 // end ends what still lives of a post that is being deleted, and takes out of

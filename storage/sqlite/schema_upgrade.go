@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"time"
+
 	"weft/storage/document"
 )
 
