@@ -363,8 +363,8 @@ func TestRequestIDs(t *testing.T) {
 	r := start(t, nil)
 	var all []string
 	for sent, kept := range map[string]bool{"abc-1.2_3": true, "": false, "a b": false, strings.Repeat("x", 65): false} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) { req.Header.Set("X-Request-Id", sent) })
-		got := a.header.Get("X-Request-Id")
+		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) { req.Header.Set("X-Request-ID", sent) })
+		got := a.header.Get("X-Request-ID")
 		if (got == sent) != kept || len(got) < 5 {
 			t.Errorf("sent %q, got %q", sent, got)
 		}

@@ -33,7 +33,7 @@ func of(ctx context.Context) *request {
 // tells the log and the metrics what came of it.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	req := &request{id: r.Header.Get("X-Request-Id")}
+	req := &request{id: r.Header.Get("X-Request-ID")}
 	if !requestIDPattern.MatchString(req.id) {
 		req.id = rand.Text()
 	}
@@ -41,7 +41,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	r = r.WithContext(ctx)
 	h := w.Header()
-	h.Set("X-Request-Id", req.id)
+	h.Set("X-Request-ID", req.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")

@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -277,7 +278,7 @@ func (d *deployment) health() []string {
 		if m == nil && s.Build == nil {
 			continue // it speaks the store's own language
 		}
-		if m == nil || !d.reachable(name, m[1]) {
+		if len(m) == 0 || !d.reachable(name, m[1]) {
 			out = append(out, fmt.Sprintf("%s: healthcheck %q asks a port that nobody listens on: %s", name, h.Test, d.listens(name)))
 		}
 	}
@@ -351,7 +352,7 @@ func (d *deployment) secrets() []string {
 			out = append(out, "nobody reads "+variable)
 		}
 	}
-	if i := strings.Index(string(text), "development"); i >= 0 {
+	if i := bytes.Index(text, []byte("development")); i >= 0 {
 		out = append(out, "a secret for development is left: "+string(text[max(0, i-60):i]))
 	}
 	return out

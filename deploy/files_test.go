@@ -110,10 +110,10 @@ func (d *deployment) dockerfile() []string {
 	}
 	out = append(out, d.built(built)...)
 	wanted := goPattern.FindStringSubmatch(d.files["go.mod"])
-	if wanted == nil || !strings.HasPrefix(stages["source"], "golang:"+wanted[1]+"-") {
+	if len(wanted) == 0 || !strings.HasPrefix(stages["source"], "golang:"+wanted[1]+"-") {
 		out = append(out, fmt.Sprintf("Dockerfile: %s is not the Go of go.mod, %s", stages["source"], wanted))
 	}
-	if m := regexp.MustCompile(`(?m)^USER (\d+):\d+$`).FindStringSubmatch(text); m == nil || m[1] == "0" {
+	if m := regexp.MustCompile(`(?m)^USER (\d+):\d+$`).FindStringSubmatch(text); len(m) == 0 || m[1] == "0" {
 		out = append(out, "Dockerfile: USER is not a number above 0")
 	}
 	for _, name := range d.ours() {

@@ -72,8 +72,7 @@ func TestDocumentedUsersInCluster(t *testing.T) {
 	more := documented(t, `In a cluster each also needs `+"`(.*?)`")
 	var roots []redis.UniversalClient
 	for _, node := range c.Nodes {
-		root := redis.NewClient(&redis.Options{Addr: node.Addr})
-		defer root.Close()
+		root := direct(t, node.Addr)
 		roots = append(roots, root)
 		for name, u := range documentedUsers(t) {
 			setUser(t, root, name, u.Rules+" "+more)
@@ -91,17 +90,23 @@ func TestDocumentedUserOfSentinels(t *testing.T) {
 	begin(t, s, err)
 	rules := documented(t, "`user weft on >PASSWORD (.*?)`")
 	for _, watcher := range s.Sentinels {
-		root := redis.NewClient(&redis.Options{Addr: watcher.Addr})
-		defer root.Close()
+		root := direct(t, watcher.Addr)
 		setUser(t, root, "weft", rules)
 	}
 	rdb := connect(t, s.URL()+"?sentinel_user=weft&sentinel_password=hunter2")
 	limits(t, rdb)
 	for _, watcher := range s.Sentinels {
-		root := redis.NewClient(&redis.Options{Addr: watcher.Addr})
-		defer root.Close()
+		root := direct(t, watcher.Addr)
 		nothingDenied(t, root)
 	}
+}
+
+// direct returns a client of one server, whatever it belongs to.
+func direct(t *testing.T, addr string) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 // everybody does what each process does, which roots must not have denied.
@@ -139,7 +144,7 @@ func documented(t *testing.T, pattern string) string {
 func setUser(t *testing.T, root *redis.Client, name, rules string) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", name, "on", ">hunter2"}
-	for _, rule := range strings.Fields(rules) {
+	for rule := range strings.FieldsSeq(rules) {
 		args = append(args, rule)
 	}
 	if err := root.Do(t.Context(), args...).Err(); err != nil {

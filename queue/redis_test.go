@@ -91,6 +91,7 @@ func single(t *testing.T) redis.UniversalClient {
 
 // TestEverywhere tells the stories of the other tests on each kind of Redis.
 func TestEverywhere(t *testing.T) {
+	t.Parallel()
 	stories := []struct {
 		name string
 		test func(t *testing.T, rdb redis.UniversalClient)

@@ -5,10 +5,30 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"weft/internal/servers"
+	"weft/storage/elastic"
+	"weft/storage/mongo"
 )
 
 // TestScenarios plays every file of testdata/scenarios.
 func TestScenarios(t *testing.T) {
+	scenarios(t, func(t *testing.T) stores { return embedded(t, t.TempDir()) })
+}
+
+// TestScenariosOnServers plays them on MongoDB and Elasticsearch.
+func TestScenariosOnServers(t *testing.T) { //nolint:tparallel // they do, once there are servers
+	t.Parallel()
+	scenarios(t, func(t *testing.T) stores {
+		t.Parallel() // it mostly waits for servers
+		return production(t)
+	})
+}
+
+// scenarios plays each file in a world of its own, over stores that are empty.
+func scenarios(t *testing.T, open func(t *testing.T) stores) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/scenarios/*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -18,15 +38,31 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			in := open(t)
 			s, err := readScenario(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := newWorld(t, embedded(t, t.TempDir()), s)
+			w := newWorld(t, in, s)
 			defer w.close()
 			w.run(s)
 		})
 	}
+}
+
+// production makes a place of a test's own on the servers.
+func production(t *testing.T) stores {
+	t.Helper()
+	docs, err := mongo.OpenDocuments(t.Context(), servers.Database(t, servers.URL(t, servers.Mongo)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := 0
+	search, err := elastic.Open(t.Context(), servers.Indices(t, servers.URL(t, servers.Elastic)), elastic.Options{Replicas: &none, Refresh: true, Linger: time.Microsecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stores{docs, search, anyBlobs(t)}
 }
 
 func TestScenariosAreReadStrictly(t *testing.T) {

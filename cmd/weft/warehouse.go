@@ -139,21 +139,9 @@ func withWarehouse(ctx context.Context, env *cli.Env, d days, opt app.Options,
 		return rep, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	var bar *live.Progress
-	title, last := "", 0
-	rep, err = do(a, ctx, d.from, d.to, func(what string, done, of int) {
-		if what != title {
-			if bar != nil {
-				bar.Close()
-			}
-			bar, title, last = live.NewProgress(env.Stderr, int64(of), "parts", what), what, 0
-		}
-		bar.Add(int64(done - last))
-		last = done
-	})
-	if bar != nil {
-		bar.Close()
-	}
+	stages := live.NewStages(env.Stderr, "parts")
+	rep, err = do(a, ctx, d.from, d.to, func(what string, done, of int) { stages.Tell(what, int64(done), int64(of)) })
+	stages.Close()
 	if errors.Is(err, app.ErrNoWarehouse) {
 		return rep, cli.Usage(err)
 	}

@@ -1,10 +1,8 @@
 package answers
 
 import (
-	"crypto/rand"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -32,13 +30,11 @@ func TestSearch(t *testing.T) {
 		checkSearch(t, s, q.Search)
 	})
 	t.Run("elasticsearch", func(t *testing.T) {
-		prefix, none := "answers"+strings.ToLower(rand.Text()[:8]), 0
-		address := strings.TrimSuffix(servers.URL(t, servers.Elastic), "/")
-		s, err := elastic.Open(t.Context(), address+"/"+prefix, elastic.Options{Refresh: true, Replicas: &none})
+		none := 0
+		s, err := elastic.Open(t.Context(), servers.Indices(t, servers.URL(t, servers.Elastic)), elastic.Options{Refresh: true, Replicas: &none})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer servers.DropIndices(t, address, prefix)
 		defer s.Close()
 		checkSearch(t, s, q.Search)
 	})

@@ -20,7 +20,26 @@ func (a *App) purger() *history.Purger {
 // Purge removes what may go now, and returns how many posts left.
 func (a *App) Purge(ctx context.Context) (int, error) {
 	done, err := a.purger().Run(ctx)
-	return done.Purged, err
+	if err != nil || done.Purged == 0 {
+		return done.Purged, err
+	}
+	return done.Purged, a.dropEmptyMonths(ctx)
+}
+
+// dropEmptyMonths spares a search that is cut by month the months that the
+// purge has emptied. One that a crash here leaves goes with the next purge.
+func (a *App) dropEmptyMonths(ctx context.Context) error {
+	search, ok := a.Search.(interface {
+		DropEmpty(ctx context.Context, before time.Time) ([]string, error)
+	})
+	if !ok {
+		return nil
+	}
+	dropped, err := search.DropEmpty(ctx, a.opt.Now().Add(-a.shortestRetention()))
+	if len(dropped) > 0 {
+		a.Log.Info("dropped empty months of search", "indices", dropped)
+	}
+	return err
 }
 
 // retention returns how long a version of a profile keeps its posts; zero, for

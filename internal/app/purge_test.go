@@ -1,12 +1,15 @@
 package app_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"weft/internal/app"
+	"weft/internal/config"
 	"weft/models"
 )
 
@@ -54,6 +57,47 @@ func TestPurgeThenReanalyze(t *testing.T) {
 	}
 	if stub, err = r.app.Documents.Stub(r.ctx, "file.p03"); err != nil || stub.Runs["plain"].Generation != 2 {
 		t.Errorf("stub %+v, %v; want generation 2", stub, err)
+	}
+}
+
+type searches interface{ app.Search } // to be embedded beside a method of the name
+
+// monthly is a search that is cut by month.
+type monthly struct {
+	searches
+	dropped chan time.Time
+}
+
+func (m monthly) DropEmpty(_ context.Context, before time.Time) ([]string, error) {
+	m.dropped <- before
+	return []string{"weft-v1-2026-03"}, nil
+}
+
+// TestPurgeDropsMonths: what a worker purges leaves no empty months in search.
+func TestPurgeDropsMonths(t *testing.T) {
+	r := newRig(t, plain)
+	r.imports(r.posts(3), "plain")
+	r.run()
+	if _, err := r.app.Builder().Run(r.ctx); err != nil {
+		t.Fatal(err)
+	}
+	r.later(2 * time.Hour)
+	dropped := make(chan time.Time, 100)
+	r.options = func(o *app.Options) {
+		o.Search = func(s app.Search) app.Search { return monthly{s, dropped} }
+	}
+	r.work(config.Override{Key: "archive.interval", Value: "100ms"})
+	var before time.Time
+	r.wait("empty months to be dropped", func() (bool, string) {
+		select {
+		case before = <-dropped:
+			return true, ""
+		default:
+			return false, "nobody asked for it"
+		}
+	})
+	if kept := r.now().Sub(before); kept < time.Hour || kept > time.Hour+time.Minute || r.found() != 0 {
+		t.Errorf("months that ended %s ago may go, %d posts are in search; want the retention of an hour, and none", kept, r.found())
 	}
 }
 

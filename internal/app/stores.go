@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/internal/config"
+	"weft/internal/reindex"
 	"weft/labeling"
 	"weft/models"
 	"weft/queue"
@@ -40,6 +41,7 @@ type Documents interface {
 	history.Posts
 	history.Erasures
 	history.Manifest
+	reindex.Posts
 	ProfileStore
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)

@@ -68,7 +68,6 @@ func (a *App) housekeeping() []job {
 		Dirty: a.Documents, Timelines: a.Documents, Items: a.Documents, Waker: a.Runner, Search: a.Search, Staging: a.Documents, Now: a.opt.Now, Crash: a.opt.Crash.Hit,
 	}
 	builder := a.Builder()
-	purger := a.purger()
 	eraser := a.Eraser(rewriteWait)
 	return []job{
 		{"reconcile", cfg.Reconcile.Interval, func(ctx context.Context) error {
@@ -81,7 +80,7 @@ func (a *App) housekeeping() []job {
 		{"answers", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := a.Desk.Sweep(ctx); return err }},
 		{"project", cfg.Reconcile.Interval, func(ctx context.Context) error { _, err := projector.Pass(ctx); return err }},
 		{"parts", cfg.Archive.Interval, func(ctx context.Context) error { _, err := builder.Run(ctx); return err }},
-		{"purge", cfg.Archive.Interval, func(ctx context.Context) error { _, err := purger.Run(ctx); return err }},
+		{"purge", cfg.Archive.Interval, func(ctx context.Context) error { _, err := a.Purge(ctx); return err }},
 		{"erase", cfg.Archive.Interval, func(ctx context.Context) error {
 			done, err := eraser.Run(ctx)
 			if done.Posts > 0 {
@@ -113,11 +112,16 @@ func (a *App) merge(ctx context.Context) error {
 	return err
 }
 
+// process names this one to others: host/pid.
+func process() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
 // keep runs a job until ctx ends. A lease in the documents saves work when
 // several processes run; none of the jobs needs it to be right.
 func (a *App) keep(ctx context.Context, j job) {
-	host, _ := os.Hostname()
-	holder := fmt.Sprintf("%s/%d", host, os.Getpid())
+	holder := process()
 	ticker := time.NewTicker(j.interval)
 	defer ticker.Stop()
 	for {
@@ -193,7 +197,9 @@ func (a *App) ServeMetrics(ctx context.Context) (stop func(), err error) {
 		}
 		if err != nil {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
 		}
+		w.WriteHeader(http.StatusOK)
 	})
 	if a.Queue != nil { // see Options.NoQueue
 		a.Metrics.QueueDepths("queue", a.depths)

@@ -77,7 +77,7 @@ func drivers() map[string][]string {
 		"github.com/duckdb":                         {"weft/storage/duckdb"},
 		"github.com/parquet-go":                     {"weft/storage/parquet", "weft/internal/bench"},
 		"gocloud.dev":                               {"weft/storage/blobs"},
-		"go.mongodb.org/mongo-driver":               {"weft/storage/mongo", "weft/internal/bench"},
+		"go.mongodb.org/mongo-driver":               {"weft/storage/mongo", "weft/internal/bench", "weft/internal/servers"},
 		"github.com/elastic":                        {"weft/storage/elastic"},
 		"cloud.google.com/go/bigquery":              {"weft/storage/bigquery", "weft/internal/bench"},
 		"github.com/danielgtaylor/huma":             {"weft/api"},

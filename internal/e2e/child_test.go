@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +35,7 @@ type child struct {
 	Import string // NDJSON to import first; empty: none
 	Crawl  bool   // crawls instead of working
 	Label  bool   // answers questions, as a labeler would
-	Flaky  bool   // index fails once for every third post
+	Flaky  string // a folder for the posts that index has seen; it fails once for every third
 	Poison bool   // a post that says "poison" kills the process
 	Outage string // while this file exists, search is away
 }
@@ -154,30 +156,28 @@ func pause(ctx context.Context, d time.Duration) {
 
 // steps puts the faults in place.
 func (c child) steps(table tasks.Steps) {
-	if c.Flaky {
-		table[models.Index] = &flaky{next: table[models.Index], failed: map[string]bool{}}
+	if c.Flaky != "" {
+		table[models.Index] = &flaky{next: table[models.Index], failed: c.Flaky}
 	}
 	if c.Poison {
 		table[models.AnalyzeLight] = poison{table[models.AnalyzeLight]}
 	}
 }
 
-// flaky fails the first try of every third post.
+// flaky fails the first try of every third post, whichever process makes it:
+// were it the first try in each, killed workers would use up a run's attempts.
 type flaky struct {
 	next   tasks.Step
-	mu     sync.Mutex
-	failed map[string]bool
-	n      int
+	failed string // a folder with a file for each
+	n      atomic.Int64
 }
 
 func (f *flaky) Do(ctx context.Context, j tasks.Job) (tasks.Outcome, error) {
-	f.mu.Lock()
-	first := !f.failed[j.Post.ID]
-	f.failed[j.Post.ID] = true
-	f.n++
-	fail := first && f.n%3 == 0
-	f.mu.Unlock()
-	if fail {
+	first, err := os.OpenFile(filepath.Join(f.failed, j.Post.ID), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err == nil {
+		_ = first.Close()
+	}
+	if err == nil && f.n.Add(1)%3 == 0 {
 		return tasks.Outcome{}, models.Faultf(models.Retryable, "flaky: try again")
 	}
 	return f.next.Do(ctx, j)

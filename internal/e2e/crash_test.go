@@ -24,7 +24,7 @@ const settle = 4 * time.Minute
 
 // TestCrashPoints kills a worker at each named gap between two durable writes,
 // starts it again, and holds the laws against what the stores hold in the end.
-func TestCrashPoints(t *testing.T) { crashPoints(t, newRig) }
+func TestCrashPoints(t *testing.T) { crashPoints(t, newRig) } //nolint:tparallel // the points go side by side, but not beside other tests
 
 // newRigFunc opens an installation: newRig or newProductionRig.
 type newRigFunc func(t *testing.T, posts int, retention string) *rig
@@ -48,7 +48,7 @@ func crashPoints(t *testing.T, newRig newRigFunc) { //nolint:tparallel // the po
 				retention = "1s"
 			}
 			r := newRig(t, 40, retention)
-			armed := child{Crash: point, Nth: 3, Import: r.importFile(), Label: true, Flaky: true}
+			armed := child{Crash: point, Nth: 3, Import: r.importFile(), Label: true, Flaky: r.flaky()}
 			if point == crashpoint.AdmitStored || strings.HasPrefix(point, "part.") {
 				armed.Nth = 1
 			}
@@ -186,7 +186,7 @@ func randomCrashes(t *testing.T, newRig newRigFunc, posts int) {
 	rng := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
 	r := newRig(t, posts, "8760h")
 	away := filepath.Join(r.dir, "search-is-away")
-	worker := child{Label: true, Flaky: true, Outage: away}
+	worker := child{Label: true, Flaky: r.flaky(), Outage: away}
 	first := worker
 	first.Import = r.importFile()
 	r.start(first)

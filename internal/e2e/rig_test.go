@@ -282,3 +282,13 @@ func tail(s string, n int) string {
 	}
 	return s
 }
+
+// flaky returns the folder in which all processes of a rig note what index has seen.
+func (r *rig) flaky() string {
+	r.t.Helper()
+	dir := filepath.Join(r.dir, "flaky")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	return dir
+}

@@ -166,6 +166,7 @@ func TestEviction(t *testing.T) {
 
 // TestNobodyThere: the trouble is the other side's, and said within a few seconds.
 func TestNobodyThere(t *testing.T) {
+	t.Parallel()
 	for name, url := range map[string]string{
 		"single": "redis://u:hunter2@127.0.0.1:1/0", "cluster": "redis-cluster://u:hunter2@127.0.0.1:1",
 		"sentinel": "redis-sentinel://u:hunter2@127.0.0.1:1/m?sentinel_password=hunter2",

@@ -10,6 +10,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 // Bucket makes a bucket on the GCS server, and returns its name.
@@ -38,13 +42,45 @@ func Dataset(t testing.TB, endpoint string) string {
 	return "bigquery://test-project/" + name + "?endpoint=" + url.QueryEscape(endpoint)
 }
 
-// DropIndices deletes the indices of Elasticsearch whose names begin with prefix.
-func DropIndices(t testing.TB, elastic, prefix string) {
+// Indices is the URL of a prefix of the test's own on the Elasticsearch at an
+// address. The indices whose names begin with it are deleted at the end.
+func Indices(t testing.TB, elastic string) string {
 	t.Helper()
 	elastic = strings.TrimSuffix(elastic, "/")
-	for index := range strings.FieldsSeq(call(t, http.MethodGet, elastic+"/_cat/indices/"+prefix+"-*?h=index&expand_wildcards=all", "")) {
-		call(t, http.MethodDelete, elastic+"/"+index, "")
+	prefix := "t" + strings.ToLower(rand.Text()[:14])
+	t.Cleanup(func() {
+		for index := range strings.FieldsSeq(call(t, http.MethodGet, elastic+"/_cat/indices/"+prefix+"-*?h=index&expand_wildcards=all", "")) {
+			call(t, http.MethodDelete, elastic+"/"+index, "")
+		}
+	})
+	return elastic + "/" + prefix
+}
+
+// Database is the URL of a database of the test's own on the MongoDB at an
+// address; it is made by who writes to it, and dropped at the end.
+func Database(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
 	}
+	name := "weft_" + strings.ToLower(rand.Text())
+	u.Path = "/" + name
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
+		defer cancel()
+		client, err := mongo.Connect(options.Client().ApplyURI(address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Database(name).Drop(ctx); err != nil {
+			t.Errorf("drop %s: %v", name, err)
+		}
+		if err := client.Disconnect(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return u.String()
 }
 
 // call sends a request that must succeed or find nothing, and returns the answer.

@@ -41,12 +41,13 @@ func StartTLS(ctx context.Context, dir string, users ...User) (*Server, Certific
 	if err != nil {
 		return nil, certs, err
 	}
-	acl := "user default off\n"
+	var acl strings.Builder
+	acl.WriteString("user default off\n")
 	for _, u := range users {
-		acl += fmt.Sprintf("user %s on >%s %s\n", u.Name, u.Password, u.Rules)
+		fmt.Fprintf(&acl, "user %s on >%s %s\n", u.Name, u.Password, u.Rules)
 	}
 	file := filepath.Join(dir, "users.acl")
-	if err := os.WriteFile(file, []byte(acl), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(acl.String()), 0o600); err != nil {
 		return nil, certs, fmt.Errorf("testredis: %w", err)
 	}
 	s, err := newServer(dir, "--aclfile", file)

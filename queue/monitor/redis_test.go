@@ -26,6 +26,7 @@ type installation interface {
 // TestEveryKindOfRedis: all that asynqmon asks and does works on Sentinels'
 // master and on a cluster, over the one client that everything else uses.
 func TestEveryKindOfRedis(t *testing.T) {
+	t.Parallel()
 	for name, kind := range map[string]struct {
 		start func(ctx context.Context, dir string) (installation, error)
 		where string // what the page of Redis' state says of the place

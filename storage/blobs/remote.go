@@ -81,7 +81,7 @@ func checkRemote(u *url.URL) error {
 // openGoogle opens a bucket of Cloud Storage, or of its stand-in: the client
 // itself looks for STORAGE_EMULATOR_HOST.
 func openGoogle(ctx context.Context, name string) (*blob.Bucket, error) {
-	if os.Getenv("STORAGE_EMULATOR_HOST") != "" {
+	if os.Getenv("STORAGE_EMULATOR_HOST") != "" { //nolint:forbidigo // the client's own variable, as it reads it
 		return gcsblob.OpenBucket(ctx, gcp.NewAnonymousHTTPClient(gcp.DefaultTransport()), name, nil)
 	}
 	creds, err := gcp.DefaultCredentials(ctx)

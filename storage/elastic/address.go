@@ -114,7 +114,7 @@ func parseAddress(text string) (address, error) {
 // transport returns the way to the cluster. It repeats nothing by itself: a
 // write's caller knows better when to come again.
 func (a address) transport() (*elastictransport.Client, *http.Transport, error) {
-	base := http.DefaultTransport.(*http.Transport).Clone()
+	base := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // net/http says so
 	base.MaxIdleConnsPerHost = 16
 	if a.ca != "" {
 		pem, err := os.ReadFile(a.ca)
@@ -128,9 +128,9 @@ func (a address) transport() (*elastictransport.Client, *http.Transport, error) 
 		base.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
 	host := a.host
-	client, err := elastictransport.New(elastictransport.Config{
-		URLs: []*neturl.URL{&host}, Username: a.user, Password: a.password, APIKey: a.apiKey,
-		Transport: base, DisableRetry: true,
-	})
+	client, err := elastictransport.NewClient(
+		elastictransport.WithURLs(&host), elastictransport.WithBasicAuth(a.user, a.password), elastictransport.WithAPIKey(a.apiKey),
+		elastictransport.WithTransport(base), elastictransport.WithDisableRetry(),
+	)
 	return client, base, err
 }

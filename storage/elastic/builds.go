@@ -39,6 +39,9 @@ func (s *Search) Builds(ctx context.Context) (serving, next int, err error) {
 // nothing to build beside, and Put is all it takes.
 func (s *Search) BeginBuild(ctx context.Context) (int, error) {
 	m, err := s.loadMonths(ctx)
+	if err == nil && len(m.left) > 0 { // an alias to write must not name two builds
+		err = s.client.do(ctx, esapi.IndicesUpdateAliasesRequest{Body: body(object{"actions": m.left})}, nil)
+	}
 	if err != nil {
 		return 0, fault("begin a build of search", err)
 	}
@@ -87,7 +90,9 @@ func (s *Search) FinishBuild(ctx context.Context) error {
 	return fault("finish a build of search", err)
 }
 
-// DropBuild deletes a build that doesn't serve: an old one, or one given up.
+// DropBuild deletes a build that doesn't serve: an old one, with what is left of
+// those before it, or one given up. A month that was born for the old one in the
+// moment the new one took over serves on, and goes with the next build.
 func (s *Search) DropBuild(ctx context.Context, build int) error {
 	what := fmt.Sprintf("drop build %d of search", build)
 	m, err := s.loadMonths(ctx)
@@ -97,20 +102,36 @@ func (s *Search) DropBuild(ctx context.Context, build int) error {
 	if build == m.build {
 		return models.Faultf(models.Permanent, "%s: it serves", what)
 	}
-	indices, err := s.indicesOf(ctx, build)
-	if err == nil && len(indices) > 0 {
-		err = s.client.do(ctx, esapi.IndicesDeleteRequest{Index: slices.Collect(maps.Values(indices))}, nil)
+	var indices []string
+	for b, idle := range m.idle {
+		if b == build || b < build && build < m.build {
+			indices = append(indices, idle...)
+		}
 	}
-	if err == nil {
-		err = s.client.do(ctx, esapi.IndicesDeleteIndexTemplateRequest{Name: fmt.Sprintf("%s-v%d", s.prefix, build)}, nil)
+	const atOnce = 50 // their names are in the request's first line
+	for some := range slices.Chunk(indices, atOnce) {
+		if err == nil {
+			err = s.client.do(ctx, esapi.IndicesDeleteRequest{Index: some}, nil)
+		}
 	}
-	if refused(err, "index_template_missing_exception") {
-		err = nil
+	if err == nil && build < m.build {
+		err = s.dropTemplate(ctx, build)
 	}
 	if err == nil {
 		_, err = s.loadMonths(ctx)
 	}
 	return fault(what, err)
+}
+
+// dropTemplate deletes the template of an old build. That of one given up stays:
+// programs that still know of the build would make an index by a mere deletion,
+// which a template forbids, and the next build has its number.
+func (s *Search) dropTemplate(ctx context.Context, build int) error {
+	err := s.client.do(ctx, esapi.IndicesDeleteIndexTemplateRequest{Name: fmt.Sprintf("%s-v%d", s.prefix, build)}, nil)
+	if refused(err, "index_template_missing_exception") {
+		return nil
+	}
+	return err
 }
 
 // Counts returns how many documents each month of a build holds. It refreshes

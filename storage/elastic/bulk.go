@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
@@ -173,14 +174,17 @@ func (s *Search) mgetSome(ctx context.Context, looks []look) ([]seen, error) {
 	return out, nil
 }
 
-// find looks for ids in all months, at once.
-func (s *Search) find(ctx context.Context, ids []string, m *months, source bool) (map[string][]place, error) {
+// find looks for ids in all months of some builds, at once. Each month of a
+// document is told once.
+func (s *Search) find(ctx context.Context, ids []string, source bool, builds ...map[string]string) (map[string][]place, error) {
 	var looks []look
 	var where []string
 	for _, id := range ids {
-		for month, index := range m.serving {
-			looks = append(looks, look{index: index, id: id, source: source})
-			where = append(where, month)
+		for _, indices := range builds {
+			for month, index := range indices {
+				looks = append(looks, look{index: index, id: id, source: source})
+				where = append(where, month)
+			}
 		}
 	}
 	got, err := s.mget(ctx, looks)
@@ -189,8 +193,9 @@ func (s *Search) find(ctx context.Context, ids []string, m *months, source bool)
 	}
 	found := map[string][]place{}
 	for i, g := range got {
-		if g.found {
-			found[looks[i].id] = append(found[looks[i].id], place{month: where[i], source: g.source})
+		id, month := looks[i].id, where[i]
+		if g.found && !slices.ContainsFunc(found[id], func(p place) bool { return p.month == month }) {
+			found[id] = append(found[id], place{month: month, source: g.source})
 		}
 	}
 	return found, nil

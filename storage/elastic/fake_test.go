@@ -22,7 +22,7 @@ type fake struct {
 	mu      sync.Mutex
 	bulks   int
 	sizes   []int                                          // documents of each bulk request
-	item    func(id string) (status int, error string)     // the outcome of a document
+	item    func(id string) (status int, reason string)    // the outcome of a document
 	request func(n int, w http.ResponseWriter) (done bool) // the outcome of the n-th bulk request, from 1
 	has     map[string]bool                                // paths that answer 200 although this fake has no such thing
 	says    map[string]string                              // other answers, by path
@@ -33,7 +33,8 @@ type fake struct {
 func newFake(t testing.TB) (*fake, *Search) {
 	t.Helper()
 	f := &fake{t: t, has: map[string]bool{}}
-	return f, f.open(Options{Linger: 5 * time.Millisecond})
+	s := f.open(Options{Linger: 5 * time.Millisecond})
+	return f, s
 }
 
 func (f *fake) open(o Options) *Search {

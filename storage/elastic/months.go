@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -27,6 +28,8 @@ type months struct {
 	serving  map[string]string // index by month
 	next     int               // the one under way, or 0
 	building map[string]string // index by month
+	idle     map[int][]string  // indices that don't serve, by build
+	left     []object          // actions that take the aliases of builds that ended off again
 	at       time.Time
 }
 
@@ -55,7 +58,8 @@ func (s *Search) loadMonths(ctx context.Context) (*months, error) {
 	var got map[string]struct {
 		Aliases map[string]any `json:"aliases"`
 	}
-	m := &months{build: 1, serving: map[string]string{}, building: map[string]string{}, at: time.Now()}
+	m := &months{build: 1, serving: map[string]string{}, building: map[string]string{}, idle: map[int][]string{}, at: time.Now()}
+	under := map[int]map[string]string{} // what has the alias of a build under way: index by month, by build
 	req := esapi.IndicesGetAliasRequest{Index: []string{s.prefix + "-v*"}, IgnoreUnavailable: yes(), AllowNoIndices: yes(), ExpandWildcards: "all"}
 	if err := s.client.do(ctx, req, &got); err != nil {
 		return nil, err
@@ -67,19 +71,36 @@ func (s *Search) loadMonths(ctx context.Context) (*months, error) {
 			continue
 		}
 		build, _ := strconv.Atoi(parts[1]) // digits
-		if _, reads := is.Aliases[s.prefix]; reads {
+		_, reads := is.Aliases[s.prefix]
+		_, writes := is.Aliases[s.writeAlias(parts[2])]
+		if reads {
 			m.build = max(m.build, build)
 		}
-		if _, writes := is.Aliases[s.writeAlias(parts[2])]; writes {
+		if writes {
 			m.serving[parts[2]] = index
 		}
+		if !reads && !writes {
+			m.idle[build] = append(m.idle[build], index)
+		}
 		if _, next := is.Aliases[s.nextAlias(parts[2])]; next {
-			m.building[parts[2]] = index
+			if under[build] == nil {
+				under[build] = map[string]string{}
+			}
+			under[build][parts[2]] = index
 			m.next = max(m.next, build)
 		}
 	}
-	if m.next <= m.build { // left over from one that serves now
-		m.next, m.building = 0, map[string]string{}
+	if m.next <= m.build {
+		m.next = 0
+	}
+	for build, indices := range under {
+		if build == m.next {
+			m.building = indices
+			continue
+		}
+		for month, index := range indices { // made in the moment the build took over
+			m.left = append(m.left, object{"remove": object{"index": index, "alias": s.nextAlias(month)}})
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +169,7 @@ func (s *Search) create(ctx context.Context, build int, month string, aliases ..
 // DropEmpty deletes the months that ended before this time and hold no document
 // any more, and returns their names. Purged posts leave search one by one
 // (Delete), and the empty indices would stay for ever. It blocks writes to a
-// month while it looks, so a write that comes then is models.Unavailable, and
+// month while it makes sure, so a write that comes then is models.Unavailable, and
 // finds the month made anew or open again when it comes back.
 func (s *Search) DropEmpty(ctx context.Context, before time.Time) ([]string, error) {
 	if s.closed.Load() {
@@ -158,13 +179,17 @@ func (s *Search) DropEmpty(ctx context.Context, before time.Time) ([]string, err
 	if err != nil {
 		return nil, fault("drop months", err)
 	}
+	blocked, err := s.blocked(ctx)
+	if err != nil {
+		return nil, fault("drop months", err)
+	}
 	var dropped []string
 	for month, index := range m.serving {
 		start, err := time.Parse("2006-01", month)
 		if err != nil || start.AddDate(0, 1, 0).After(before) {
 			continue
 		}
-		gone, err := s.dropIfEmpty(ctx, index)
+		gone, err := s.dropIfEmpty(ctx, index, blocked[index])
 		if err != nil {
 			return dropped, fault("drop "+index, err)
 		}
@@ -175,24 +200,50 @@ func (s *Search) DropEmpty(ctx context.Context, before time.Time) ([]string, err
 	return dropped, nil
 }
 
-func (s *Search) dropIfEmpty(ctx context.Context, index string) (bool, error) {
-	block := func(on any) error {
+// blocked are the indices that take no writes. One that another program looked
+// at when it died is opened by the next look.
+func (s *Search) blocked(ctx context.Context) (map[string]bool, error) {
+	const setting = "index.blocks.write"
+	var got map[string]struct {
+		Settings map[string]string `json:"settings"`
+	}
+	req := esapi.IndicesGetSettingsRequest{
+		Index: []string{s.prefix + "-v*"}, Name: []string{setting}, FlatSettings: yes(), IgnoreUnavailable: yes(), AllowNoIndices: yes(), ExpandWildcards: "all",
+	}
+	if err := s.client.do(ctx, req, &got); err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for index, is := range got {
+		out[index] = is.Settings[setting] == "true"
+	}
+	return out, nil
+}
+
+func (s *Search) dropIfEmpty(ctx context.Context, index string, blocked bool) (bool, error) {
+	n := int64(0)
+	look := func() error {
+		err := s.client.do(ctx, esapi.IndicesRefreshRequest{Index: []string{index}}, nil)
+		if err == nil {
+			n, err = s.count(ctx, index)
+		}
+		return err
+	}
+	block := func(ctx context.Context, on any) error {
 		settings := body(object{"index.blocks.write": on})
 		return s.client.do(ctx, esapi.IndicesPutSettingsRequest{Index: []string{index}, Body: settings}, nil)
 	}
-	if err := block(true); err != nil {
+	if err := look(); err != nil || (n > 0 && !blocked) { // nobody is to wait for a month that stays
 		return false, err
 	}
-	n := int64(0)
-	err := s.client.do(ctx, esapi.IndicesRefreshRequest{Index: []string{index}}, nil)
+	err := block(ctx, true)
 	if err == nil {
-		n, err = s.count(ctx, index)
+		err = look()
 	}
 	if err == nil && n == 0 {
-		return true, s.client.do(ctx, esapi.IndicesDeleteRequest{Index: []string{index}}, nil)
+		if err = s.client.do(ctx, esapi.IndicesDeleteRequest{Index: []string{index}}, nil); err == nil {
+			return true, nil
+		}
 	}
-	if open := block(nil); err == nil {
-		err = open
-	}
-	return false, err
+	return false, errors.Join(err, block(context.WithoutCancel(ctx), nil)) // also for a caller who has left
 }

@@ -48,6 +48,13 @@ func aliases(t *testing.T, s *Search) map[string][]string {
 	return out
 }
 
+func wantAliases(t *testing.T, s *Search, want map[string][]string) {
+	t.Helper()
+	if diff := cmp.Diff(want, aliases(t, s)); diff != "" {
+		t.Errorf("indices and aliases (-want +got): %s", diff)
+	}
+}
+
 // Many programs that meet the first posts of some months make each index once.
 func TestMonthsMadeAtOnce(t *testing.T) {
 	first := openTest(t)
@@ -64,9 +71,7 @@ func TestMonthsMadeAtOnce(t *testing.T) {
 	want := map[string][]string{
 		"-v1-2026-01": {"", "-write-2026-01"}, "-v1-2026-02": {"", "-write-2026-02"}, "-v1-2026-03": {"", "-write-2026-03"},
 	}
-	if diff := cmp.Diff(want, aliases(t, first)); diff != "" {
-		t.Errorf("indices and aliases (-want +got): %s", diff)
-	}
+	wantAliases(t, first, want)
 	if n, err := first.Count(t.Context()); err != nil || n != 30 {
 		t.Errorf("Count = %d, %v", n, err)
 	}
@@ -156,9 +161,7 @@ func TestDroppedMonthIsMadeAgain(t *testing.T) {
 		t.Errorf("Delete in a month that is gone: %v", err)
 	}
 	put(t, b, inMonth(1, "again"))
-	if diff := cmp.Diff(map[string][]string{"-v1-2026-01": {"", "-write-2026-01"}}, aliases(t, a)); diff != "" {
-		t.Error(diff)
-	}
+	wantAliases(t, a, map[string][]string{"-v1-2026-01": {"", "-write-2026-01"}})
 }
 
 // Search is built anew while others write and delete, and serves all the time.
@@ -197,18 +200,11 @@ func TestBuildBeside(t *testing.T) {
 		}
 	}
 	wantClass(t, "DropBuild of the one that serves", s.DropBuild(ctx, 1), models.Permanent, "it serves")
-	if err := s.FinishBuild(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.DropBuild(ctx, 1); err != nil {
-		t.Fatal(err)
-	}
+	takeOver(t, s, 1)
 	want := map[string][]string{
 		"-v2-2026-01": {"", "-write-2026-01"}, "-v2-2026-02": {"", "-write-2026-02"}, "-v2-2026-03": {"", "-write-2026-03"},
 	}
-	if diff := cmp.Diff(want, aliases(t, s)); diff != "" {
-		t.Errorf("aliases: %s", diff)
-	}
+	wantAliases(t, s, want)
 	put(t, s, inMonth(4, "later"))
 	if n, err := s.Count(ctx); err != nil || n != 4 {
 		t.Errorf("Count = %d, %v; want 4", n, err)

@@ -210,7 +210,7 @@ func TestMissingShard(t *testing.T) {
 	for _, p := range []string{"/weft/_count", "/weft-v1-0001-01/_count"} {
 		f.says[p] = `{"count":0,"_shards":{"total":3,"successful":2,"failed":1}}`
 	}
-	for _, p := range []string{"/weft-v1-0001-01/_settings", "/weft-v1-0001-01/_refresh", "/weft-v1-0001-01"} {
+	for _, p := range []string{"/weft-v*/_settings/index.blocks.write", "/weft-v1-0001-01/_settings", "/weft-v1-0001-01/_refresh", "/weft-v1-0001-01"} {
 		f.says[p] = `{}`
 	}
 	_, err := s.Count(t.Context())

@@ -36,7 +36,7 @@ func (s *Search) Search(ctx context.Context, q models.SearchQuery) (models.Searc
 		view = p.after.View
 	}
 	answer, err := s.page(ctx, p, view)
-	if view != "" && refused(err, "search_context_missing_exception") { // nobody came for longer than it lasts
+	if view != "" && (refused(err, "search_context_missing_exception") || noMonth(err)) { // nobody came for longer than it lasts, or a month was dropped
 		answer, err = s.page(ctx, p, "")
 	}
 	var no *refusal

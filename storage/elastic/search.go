@@ -107,7 +107,7 @@ func (s *Search) Get(ctx context.Context, id string) (models.SearchDoc, error) {
 		if err != nil {
 			return doc, fault("get "+id+" from search", err)
 		}
-		found, err := s.find(ctx, []string{id}, m, true)
+		found, err := s.find(ctx, []string{id}, true, m.serving)
 		if err != nil {
 			return doc, fault("get "+id+" from search", err)
 		}

@@ -3,6 +3,7 @@ package elastic
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -116,7 +117,7 @@ func foldRune(r rune) rune {
 	if r == 'ς' { // the sigma at a word's end
 		return 'σ'
 	}
-	if base := []rune(norm.NFD.String(string(r)))[0]; base < 0x80 {
+	if base, _ := utf8.DecodeRuneInString(norm.NFD.String(string(r))); base < 0x80 {
 		return unicode.ToLower(base)
 	}
 	return r

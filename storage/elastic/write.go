@@ -190,7 +190,7 @@ func (s *Search) removeFound(ctx context.Context, m *months, deletes []*change) 
 	for _, c := range deletes {
 		ids = append(ids, c.id)
 	}
-	found, err := s.find(ctx, ids, m, false)
+	found, err := s.find(ctx, ids, false, m.serving, m.building) // the old build may lack what the new one has
 	if err != nil {
 		fail(deletes, err)
 		return nil

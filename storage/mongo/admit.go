@@ -2,8 +2,11 @@ package mongo
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"maps"
 	"sync"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -168,8 +171,7 @@ func (d *Documents) admitNew(ctx context.Context, groups []*group) ([]*group, er
 		return nil, err
 	}
 	lost := map[int]bool{} // somebody else admitted them at the same moment
-	var broken mongo.BulkWriteException
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[mongo.BulkWriteException](err); ok {
 		for _, e := range broken.WriteErrors {
 			lost[e.Index] = true
 		}
@@ -304,9 +306,8 @@ func (d *Documents) admitOthers(ctx context.Context, groups []*group) ([]*group,
 
 // recheck looks once more whether posts that just came were forgotten: by
 // whoever did so between the look before and the insert. Forget in turn looks
-// for the post after its mark is there, so one of both sees the other. Only a
-// process that dies just here leaves a post whose deletion came in these
-// milliseconds, and its deletion comes again with the next one of the source.
+// for the post after its mark is there, so one of both sees the other. For a
+// process that dies just here, whoever first loads the post looks, see greet.
 func (d *Documents) recheck(ctx context.Context, fresh []*group) error {
 	if len(fresh) == 0 {
 		return nil
@@ -324,19 +325,68 @@ func (d *Documents) recheck(ctx context.Context, fresh []*group) error {
 		if m.act == 0 || m == g.mark {
 			continue
 		}
-		var c models.Change
-		if m.act == markHide {
-			c.Hidden = &m.reason
-		} else {
-			c.Delete = &models.Tombstone{At: g.all[0].Run.AdmittedAt, By: "platform", Reason: m.reason}
-			if m.act == markFirm {
-				c.Delete.By = "request"
-			}
+		if m.act != markHide {
 			g.refuse()
 		}
-		if _, err := d.Update(ctx, g.id, c); err != nil && !errors.Is(err, models.ErrNotFound) {
+		if err := d.overtake(ctx, g.id, m, g.all[0].Run.AdmittedAt); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// overtake does to a stored post what a mark says that was there before it.
+func (d *Documents) overtake(ctx context.Context, post string, m mark, at time.Time) error {
+	var c models.Change
+	if m.act == markHide {
+		c.Hidden = &m.reason
+	} else {
+		c.Delete = &models.Tombstone{At: at, By: "platform", Reason: m.reason}
+		if m.act == markFirm {
+			c.Delete.By = "request"
+		}
+	}
+	_, err := d.Update(ctx, post, c)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// greet looks for marks of posts that nobody has written since they were
+// admitted, does what those say, and reads them again. It is recheck once more,
+// since a process may have died between its insert and its recheck. It costs a
+// post's first load one read of an index, shared with the loads beside it.
+func (d *Documents) greet(ctx context.Context, found map[string]*stored) error {
+	whose := map[string][]string{} // posts by hash
+	for id, s := range found {
+		if s.W != 1 {
+			continue
+		}
+		post := string(d.salt.Post(id))
+		whose[post] = append(whose[post], id)
+		if author, err := hex.DecodeString(s.Author); err == nil && len(author) > 0 {
+			whose[string(author)] = append(whose[string(author)], id)
+		}
+	}
+	marks, err := d.strongest(ctx, whose)
+	if err != nil {
+		return err
+	}
+	again := bson.A{}
+	for id, m := range marks {
+		if m.act == markHide && found[id].Hidden > 0 {
+			continue // it was hidden as it came
+		}
+		if err := d.overtake(ctx, id, m, time.Now()); err != nil {
+			return err
+		}
+		again = append(again, id)
+	}
+	if len(again) == 0 {
+		return nil
+	}
+	news, err := d.storedAll(ctx, again, loaded())
+	maps.Copy(found, news)
+	return err
 }

@@ -2,11 +2,8 @@ package mongo_test
 
 import (
 	"context"
-	"crypto/rand"
 	"net/url"
-	"strings"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -25,28 +22,21 @@ type place struct {
 
 func newPlace(t *testing.T) place {
 	t.Helper()
-	u, err := url.Parse(servers.URL(t, servers.Mongo))
+	address := servers.Database(t, servers.URL(t, servers.Mongo))
+	client, err := driver.Connect(options.Client().ApplyURI(address))
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := driver.Connect(options.Client().ApplyURI(u.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "weft_" + strings.ToLower(rand.Text())
-	u.Path = "/" + name
-	p := place{address: u.String(), db: client.Database(name)}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := p.db.Drop(ctx); err != nil {
-			t.Errorf("drop %s: %v", name, err)
-		}
-		if err := client.Disconnect(ctx); err != nil {
+		if err := client.Disconnect(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
-	return p
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place{address: address, db: client.Database(u.Path[1:])}
 }
 
 // empty takes every document out, but leaves collections and indexes: to make

@@ -1,9 +1,7 @@
 package mongo
 
 import (
-	"context"
-	"crypto/rand"
-	"net/url"
+	"errors"
 	"strings"
 	"testing"
 
@@ -16,19 +14,11 @@ import (
 // openInside opens a database of the test's own, which goes with the test.
 func openInside(t *testing.T) *Documents {
 	t.Helper()
-	u, err := url.Parse(servers.URL(t, servers.Mongo))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/weft_" + strings.ToLower(rand.Text())
-	d, err := OpenDocuments(t.Context(), u.String())
+	d, err := OpenDocuments(t.Context(), servers.Database(t, servers.URL(t, servers.Mongo)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.db.Drop(context.Background()); err != nil {
-			t.Error(err)
-		}
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
@@ -62,7 +52,7 @@ func TestMovesAreRecognised(t *testing.T) {
 		p    *pending
 		want error
 	}{{"won", won, nil}, {"other", other, nil}, {"lost", lost, models.ErrConflict}, {"nobody", nobody, models.ErrNotFound}} {
-		if c.p.err != c.want {
+		if !errors.Is(c.p.err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, c.p.err, c.want)
 		}
 	}
@@ -75,7 +65,7 @@ func TestMovesAreRecognised(t *testing.T) {
 	}
 	twin := move("x.1", 1) // the same move of somebody else
 	d.recognise(t.Context(), []*pending{won, twin})
-	if won.err != nil || twin.err != errRaced {
+	if won.err != nil || !errors.Is(twin.err, errRaced) {
 		t.Errorf("after a new generation the winner has %v and its twin %v, want nil and %v", won.err, twin.err, errRaced)
 	}
 }

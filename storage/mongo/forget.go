@@ -68,7 +68,7 @@ func (d *Documents) Forget(ctx context.Context, deletions []models.Deletion) (mo
 // forgetting is how far a batch has come.
 type forgetting struct {
 	d     *Documents
-	outer context.Context // of no transaction, for the audit's ids
+	outer context.Context //nolint:containedctx // of no transaction, for the audit's ids
 	rest  []models.Deletion
 	left  int // stored posts that this transaction may still change
 	done  models.Forgotten
@@ -135,6 +135,7 @@ func (f *forgetting) one(ctx context.Context, d *models.Deletion) error {
 		return f.stranger(ctx, id, d)
 	case repeated:
 		f.done.Repeated++
+	case changed:
 	}
 	return nil
 }

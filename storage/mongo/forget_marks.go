@@ -117,6 +117,12 @@ func (d *Documents) markedAny(ctx context.Context, posts []*models.Post) (map[st
 			whose[string(h)] = append(whose[string(h)], p.ID)
 		}
 	}
+	return d.strongest(ctx, whose)
+}
+
+// strongest returns by post the strongest mark on any of its hashes, of which
+// whose tells the posts; posts without a mark are not in it.
+func (d *Documents) strongest(ctx context.Context, whose map[string][]string) (map[string]mark, error) {
 	found := map[string]mark{}
 	marks, err := d.marks(ctx, slices.Collect(maps.Keys(whose)))
 	for _, m := range marks {

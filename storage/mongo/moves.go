@@ -57,7 +57,11 @@ func (d *Documents) loadAll(batch []*pending) {
 			ids = append(ids, p.post)
 		}
 	}
-	found, err := d.storedAll(context.Background(), ids, without("timeline", "passages", "looks"))
+	ctx := context.Background()
+	found, err := d.storedAll(ctx, ids, loaded())
+	if err == nil {
+		err = d.greet(ctx, found)
+	}
 	for _, p := range batch {
 		p.err = err
 		if p.doc = found[p.post]; p.doc == nil && err == nil {
@@ -65,6 +69,9 @@ func (d *Documents) loadAll(batch []*pending) {
 		}
 	}
 }
+
+// loaded are the fields that a load reads.
+func loaded() bson.D { return without("timeline", "passages", "looks") }
 
 // storedAll reads posts' documents, by id. Those that aren't there are not in it.
 func (d *Documents) storedAll(ctx context.Context, ids bson.A, fields bson.D) (map[string]*stored, error) {

@@ -72,7 +72,7 @@ func (d *Documents) save(ctx context.Context, s *stored) error {
 	if err != nil {
 		return err
 	}
-	n, err := d.update(ctx, d.where(cPosts+primary, m.Filter.(bson.D)), m.Update)
+	n, err := d.update(ctx, d.where(cPosts+primary, m.Filter.(bson.D)), m.Update) //nolint:errcheck // saving makes it
 	if err == nil && n == 0 {
 		err = errRaced
 	}
@@ -127,6 +127,15 @@ func (d *Documents) changeStored(ctx context.Context, s *stored, c models.Change
 // values, addresses and people. What stays is which runs there were and how
 // they went, for the counts.
 func (s *stored) end(at time.Time) error {
+	for i := range s.Timeline {
+		e, err := redacted(s.Timeline[i].Entry)
+		if err != nil {
+			return err
+		}
+		if s.Timeline[i].Entry, err = encode(&e); err != nil {
+			return err
+		}
+	}
 	for i := range s.Runs {
 		r, err := s.Runs[i].model()
 		if err != nil {
@@ -141,15 +150,6 @@ func (s *stored) end(at time.Time) error {
 		utcMove(&m)
 		if err := s.move(&m, 0); err != nil {
 			return fmt.Errorf("end run in %s: %w", r.Profile, err)
-		}
-	}
-	for i := range s.Timeline {
-		e, err := redacted(s.Timeline[i].Entry)
-		if err != nil {
-			return err
-		}
-		if s.Timeline[i].Entry, err = encode(&e); err != nil {
-			return err
 		}
 	}
 	s.touched.timeline = true

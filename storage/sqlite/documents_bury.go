@@ -213,6 +213,10 @@ func (s *session) eraseStub(stub models.Stub, d *models.Deletion) error {
 	if _, err := s.mark(s.w.salt.Post(stub.Post), d, true); err != nil {
 		return err
 	}
+	// after the parts' days were read: this may end a part that isn't verified
+	if err := s.unstage(stub.Post); err != nil {
+		return err
+	}
 	source, _, _ := strings.Cut(stub.Post, ".")
 	return s.toErase(stub.Post, source, dayOf, d.Firm(), time.Now())
 }

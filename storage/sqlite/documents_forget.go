@@ -154,7 +154,7 @@ func (f *forgetting) post(id string, d *models.Deletion) (outcome, error) {
 	if err := f.s.dirty(id); err != nil {
 		return 0, err
 	}
-	return changed, f.note(document.KindPost, f.s.w.salt.Post(id), d, 0)
+	return changed, errors.Join(f.showAgain(id, d), f.note(document.KindPost, f.s.w.salt.Post(id), d, 0))
 }
 
 // purged does d to a post of which only a stub is left.
@@ -187,7 +187,17 @@ func (f *forgetting) purged(id string, d *models.Deletion) (outcome, error) {
 	if err != nil {
 		return 0, err
 	}
-	return changed, f.note(document.KindPost, f.s.w.salt.Post(id), d, 0)
+	return changed, errors.Join(f.showAgain(id, d), f.note(document.KindPost, f.s.w.salt.Post(id), d, 0))
+}
+
+// showAgain takes the mark away that hid a post from before it came: else it
+// would hide it once more when it comes back after a purge.
+func (f *forgetting) showAgain(id string, d *models.Deletion) error {
+	if d.Act != models.Show {
+		return nil
+	}
+	_, err := f.s.unmark(f.s.w.salt.Post(id), d)
+	return err
 }
 
 // stranger remembers a deletion of a post that was never here.

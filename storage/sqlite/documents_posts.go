@@ -200,6 +200,9 @@ func (d *Documents) Clean(ctx context.Context, post string, rev int64) error {
 func (d *Documents) Runs(ctx context.Context, f models.RunFilter) ([]models.Run, error) {
 	where, args := []string{"1"}, []any{}
 	add := func(cond string, v ...any) { where, args = append(where, cond), append(args, v...) }
+	if f.Post != "" {
+		add("post = ?", f.Post)
+	}
 	if f.State != "" {
 		add("state = ?", string(f.State))
 	}

@@ -28,10 +28,22 @@ func wordsOf(doc models.SearchDoc) searchWords {
 	}
 	return searchWords{
 		text:       indexText(doc.Text),
-		tags:       indexText(strings.Join(doc.Hashtags, " \n ")),
-		author:     indexText(doc.Author.Handle + " \n " + doc.Author.Name),
-		attributes: indexText(strings.Join(values, " \n ")),
+		tags:       indexTexts(doc.Hashtags),
+		author:     indexTexts([]string{doc.Author.Handle, doc.Author.Name}),
+		attributes: indexTexts(values),
 	}
+}
+
+// apart is a word between two values of a field: no phrase reaches over it, and
+// as a character of private use it is in nothing that matchText lets through.
+const apart = " \ue000 "
+
+func indexTexts(values []string) string {
+	texts := make([]string, 0, len(values))
+	for _, v := range values {
+		texts = append(texts, indexText(v))
+	}
+	return strings.Join(texts, apart)
 }
 
 // indexText returns s as it is given to the tokenizer.

@@ -92,7 +92,7 @@ func forgetStored(t *testing.T, s Store) {
 	}
 	entries, err := s.Timeline(t.Context(), id(1), "catalog")
 	must(t, err)
-	if len(entries) != 3 || entries[1].Reason+entries[1].Error != "" || entries[1].Next != models.LabelStep {
+	if len(entries) != 3 || entries[1].Reason+entries[1].Error != "" || entries[1].Next != models.LabelStep || entries[2].Reason != "the post was deleted" {
 		t.Errorf("timeline %+v, want what happened without why", entries)
 	}
 	it, err := s.Item(t.Context(), anItem(id(1), "catalog").ID)
@@ -191,7 +191,11 @@ func forgetPurged(t *testing.T, s Store) {
 	finish(t, s, id(1), "catalog", "part1")
 	must(t, s.PutItem(t.Context(), anItem(id(1), "catalog")))
 	purge(t, s, id(1))
+	must(t, s.Stage(t.Context(), []models.Row{aRow(id(1), "catalog", 1, 2)})) // of a late archive step
 	forget(t, s, models.Forgotten{Purged: 1}, deletion(1))
+	if n, err := s.StagedCount(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d rows of it are staged, %v", n, err)
+	}
 	_, err := s.Stub(t.Context(), id(1))
 	wantErr(t, err, models.ErrNotFound)
 	_, err = s.Restore(t.Context(), aPost(id(1)), []models.Run{models.NewRun(id(1), "catalog", "v1", models.Normal, t0(), horizon)})

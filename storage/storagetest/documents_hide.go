@@ -13,6 +13,7 @@ func hides() []behaviour {
 		{"takes an author's posts, those that come, and purged ones", hideAuthor},
 		{"by a person is not undone by a network", hideFirm},
 		{"keeps a post from being purged", hideNoPurge},
+		{"that was taken back doesn't return with the post", hideTakenBack},
 	}
 }
 
@@ -132,4 +133,23 @@ func hideNoPurge(t *testing.T, s Store) {
 	must(t, s.Clean(t.Context(), id(1), 2))
 	same(t, "purgeable", []string(nil), purgeable(t, s, "", 10))
 	wantErr(t, s.Purge(t.Context(), models.Stub{Post: id(1), Rev: 2}), models.ErrConflict)
+}
+
+// hideTakenBack: neither a hiding from before the post came, nor one of a purged
+// post, is left anywhere once it was taken back.
+func hideTakenBack(t *testing.T, s Store) {
+	forget(t, s, models.Forgotten{Unknown: 1}, hide(1, models.Hide))
+	admit(t, s, aPost(id(1)), "catalog")
+	forget(t, s, models.Forgotten{Shown: 1}, hide(1, models.Show))
+	must(t, s.Clean(t.Context(), id(1), 2))
+	finish(t, s, id(1), "catalog", "part1")
+	purge(t, s, id(1))
+	forget(t, s, models.Forgotten{Hidden: 1}, hide(1, models.Hide))
+	forget(t, s, models.Forgotten{Shown: 1}, hide(1, models.Show))
+	if got := answer(t, s, asked(edited(id(1)), "catalog")); got != models.Edited {
+		t.Errorf("it came back: %s", got)
+	}
+	if p, _ := load(t, s, id(1), "catalog"); p.Hidden != "" {
+		t.Errorf("it came back hidden: %q", p.Hidden)
+	}
 }

@@ -204,6 +204,9 @@ func runFilters(t *testing.T, s Store) {
 		want   []string
 	}{
 		{"all", models.RunFilter{}, []string{id(0) + "/catalog", id(0) + "/quality", id(1) + "/catalog", id(2) + "/catalog", id(3) + "/catalog"}},
+		{"post", models.RunFilter{Post: id(0)}, []string{id(0) + "/catalog", id(0) + "/quality"}},
+		{"post and profile", models.RunFilter{Post: id(0), Profile: "quality"}, []string{id(0) + "/quality"}},
+		{"post of no run", models.RunFilter{Post: "nobody.1"}, nil},
 		{"state", models.RunFilter{State: models.Failed}, []string{id(0) + "/catalog"}},
 		{"step", models.RunFilter{Step: models.AnalyzeHeavy}, []string{id(1) + "/catalog"}},
 		{"state and step", models.RunFilter{State: models.Queued, Step: models.Fetch}, []string{id(0) + "/quality", id(2) + "/catalog", id(3) + "/catalog"}},

@@ -146,6 +146,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case Cut:
 		panic(http.ErrAbortHandler)
+	case None, Lost, NotBooked: // those are of the answer, below
 	}
 	status, answer := s.answer(asked, r.Header.Get("If-Match"))
 	switch {

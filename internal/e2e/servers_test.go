@@ -1,0 +1,65 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"weft/internal/servers"
+	"weft/models"
+)
+
+// TestServersDie kills the server of the documents, and that of search, while
+// posts are carried, and starts it again: what was acknowledged is there, and
+// the rest comes by itself. Redis dies in TestRandomCrashes. GCS and
+// BigQuery are not killed: Google's client takes the address of their stand-ins
+// from the process' environment, which all tests share.
+func TestServersDie(t *testing.T) { //nolint:tparallel // the servers go side by side, but not beside other tests
+	if testing.Short() {
+		t.Skip("takes minutes: leases are 30 s")
+	}
+	for _, name := range []string{servers.Mongo, servers.Elastic} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := servers.Own(t, name)
+			r := newFilesRig(t, 60, "8760h", own, name)
+			r.start(child{Import: r.importFile(), Label: true, Flaky: r.flaky()})
+			r.start(child{Label: true, Flaky: r.flaky()})
+			r.underWay()
+			own.Kill(name)
+			r.hears("connection refused")
+			own.Start(name)
+			r.wait("everything to settle", settle, r.settled)
+			r.check(0)
+		})
+	}
+}
+
+// underWay waits until some posts are done, and fails if all are: then there
+// is nothing to disturb.
+func (r *rig) underWay() {
+	r.t.Helper()
+	r.wait("posts to be under way", settle, func() (bool, string) {
+		s, err := r.app.Status(r.ctx)
+		if err != nil {
+			return false, err.Error()
+		}
+		return s.States[models.Done] > 2, "nothing is done"
+	})
+	if s, err := r.app.Status(r.ctx); err != nil || s.States[models.Done] == int64(r.posts) {
+		r.t.Fatalf("there is nothing to disturb: %v, %v", s.States, err)
+	}
+}
+
+// hears waits until a worker complains of something it hasn't complained of yet.
+func (r *rig) hears(what string) {
+	r.t.Helper()
+	r.mu.Lock()
+	before := strings.Count(r.output.String(), what)
+	r.mu.Unlock()
+	r.wait("workers to say "+what, time.Minute, func() (bool, string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return strings.Count(r.output.String(), what) > before, "they say nothing of it"
+	})
+}
