@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,8 @@ func Indices(t testing.TB, elastic string) string {
 }
 
 // Database is the URL of a database of the test's own on the MongoDB at an
-// address; it is made by who writes to it, and dropped at the end.
+// address; it is made by who writes to it, and dropped at the end, unless the
+// server is a test's own and goes as a whole.
 func Database(t testing.TB, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -66,6 +68,9 @@ func Database(t testing.TB, address string) string {
 	}
 	name := "weft_" + strings.ToLower(rand.Text())
 	u.Path = "/" + name
+	if address != os.Getenv(Mongo) {
+		return u.String()
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,24 @@ func benchSearch(ctx context.Context, s setting) (err error) {
 		return err
 	}
 	compare("search", rate(s.posts, weft), rate(s.slow, single), rate(s.posts, bulk))
+	return h.size(ctx, prefix+"-bulk", s.posts)
+}
+
+// size prints what a document takes on the disk, once its index is merged into
+// one segment: the least that it can take.
+func (h handmade) size(ctx context.Context, index string, n int) error {
+	if _, err := h.call(ctx, http.MethodPost, "/"+index+"/_forcemerge?max_num_segments=1&flush=true", nil); err != nil {
+		return err
+	}
+	body, err := h.call(ctx, http.MethodGet, "/_cat/indices/"+index+"?h=pri.store.size&bytes=b", nil)
+	if err != nil {
+		return err
+	}
+	size, err := strconv.ParseInt(strings.TrimSpace(string(body)), 10, 64)
+	if err != nil {
+		return fmt.Errorf("size of %s: %w", index, err)
+	}
+	fmt.Printf("search_bytes_per_post: %d\n", size/int64(n))
 	return nil
 }
 
