@@ -8,7 +8,7 @@ export GOFLAGS += -tags=nodynamic
 TESTFLAGS ?= -parallel 16 -timeout 14m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo up vet test race services fuzz bench bench-stores lint verify
+.PHONY: help deps build demo up vet test race crash-stores services fuzz bench bench-stores lint verify
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: deps vet ## all checks and tests, on servers that are started for them
 
 race: deps ## all tests with the race detector
 	scripts/services run -- go test -race $(TESTFLAGS) ./...
+
+crash-stores: deps ## every crash point on the production stores, a quarter of an hour
+	scripts/services run -- env WEFT_TEST_LONG=1 go test -count=1 -v -parallel 4 -timeout 60m -run TestCrashPointsProduction ./internal/e2e
 
 services: ## start the servers of the tests and leave them up (stop: scripts/services stop)
 	@scripts/services start

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"slices"
 	"testing"
 
@@ -66,6 +67,15 @@ func TestPoisonProduction(t *testing.T) { //nolint:paralleltest // see newOwnMon
 
 func TestRandomCrashesProduction(t *testing.T) { //nolint:paralleltest // see newOwnMongoRig
 	randomCrashes(t, newOwnMongoRig, 60)
+}
+
+// TestCrashPointsProduction is not a part of make test: with a MongoDB for each
+// of the points it takes a quarter of an hour.
+func TestCrashPointsProduction(t *testing.T) { //nolint:tparallel // see TestCrashPoints
+	if os.Getenv("WEFT_TEST_LONG") == "" {
+		t.Skip("takes a quarter of an hour: make crash-stores")
+	}
+	crashPoints(t, newOwnMongoRig)
 }
 
 // newOwnMongoRig is for tests that kill workers. They run alone and have a
