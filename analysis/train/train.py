@@ -133,10 +133,10 @@ def train(args):
             trained = time.time() - began
             got = accuracy(average, *validation)
             print(f"side {side} epoch {epoch}: loss {loss:.3f}, validation {got:.4f}, {trained:.0f} s", flush=True)
-            torch.save(average.state_dict(), args.out.with_suffix(".last.pt"))
             if got >= best:
                 best = got
-                torch.save(average.state_dict(), args.out)
+                torch.save(average.state_dict(), args.out.with_suffix(".part"))
+    args.out.with_suffix(".part").rename(args.out)
     print(f"best {best:.4f}: {args.out}")
 
 
