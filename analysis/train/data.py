@@ -47,10 +47,11 @@ def uniform(rng: torch.Generator, low: float, high: float, *shape: int) -> torch
     return low + (high - low) * torch.rand(*shape, generator=rng)
 
 
-def warp(n: int, rng: torch.Generator) -> torch.Tensor:
-    """(n, 2, 3): random crop (of 0.45 to 1.1 of the area), proportions, turn by up to 15 degrees, mirror."""
+def warp(n: int, strength: float, rng: torch.Generator) -> torch.Tensor:
+    """(n, 2, 3): random crop (at strength 1 of 0.45 to 1.1 of the area), proportions, turn by up to 15 degrees, mirror."""
     u = lambda low, high: uniform(rng, low, high, n)
-    scale, ratio, turn = u(0.45, 1.1).sqrt(), u(-0.22, 0.22).exp(), u(-1, 1) * math.radians(15)
+    scale, ratio = u(1.1 - 0.65 * strength, 1.1).sqrt(), (0.22 * strength * u(-1, 1)).exp()
+    turn = u(-1, 1) * math.radians(15) * strength
     sx, sy = scale * ratio, scale / ratio
     mirror = torch.where(u(0, 1) < 0.5, -1.0, 1.0)
     tx, ty = u(-1, 1) * (1 - sx).clamp(min=0), u(-1, 1) * (1 - sy).clamp(min=0)
@@ -60,8 +61,8 @@ def warp(n: int, rng: torch.Generator) -> torch.Tensor:
     ], 1)
 
 
-def augment(x: torch.Tensor, side: int, rng: torch.Generator) -> torch.Tensor:
-    """(n, 3, any, any) to (n, 3, side, side): warped, with other light and colour.
+def augment(x: torch.Tensor, side: int, rng: torch.Generator, strength: float = 1) -> torch.Tensor:
+    """(n, 3, any, any) to (n, 3, side, side): warped, with other light and colour, as far as strength says.
 
     The batch is first scaled down to a random size, with a filter against aliasing: at
     serving time photos come out of decoders that scale in different ways, some blurred.
@@ -70,10 +71,10 @@ def augment(x: torch.Tensor, side: int, rng: torch.Generator) -> torch.Tensor:
     via = int(uniform(rng, 0.75 * side, min(source, 1.35 * side), 1).item())
     if via < source:
         x = F.interpolate(x, size=via, mode="bilinear", antialias=True, align_corners=False)
-    grid = F.affine_grid(warp(n, rng), [n, 3, side, side], align_corners=False)
+    grid = F.affine_grid(warp(n, strength, rng), [n, 3, side, side], align_corners=False)
     x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    around = lambda middle, reach, *shape: middle + strength * reach * uniform(rng, -1, 1, n, *shape, 1, 1)
     grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * uniform(rng, 0.5, 1.5, n, 1, 1, 1)
-    light, shift = uniform(rng, 0.7, 1.3, n, 1, 1, 1), uniform(rng, -0.2, 0.2, n, 1, 1, 1)
-    x = x * light + shift + uniform(rng, -0.08, 0.08, n, 3, 1, 1)
+    x = grey + (x - grey) * around(1, 0.5, 1)
+    x = x * around(1, 0.3, 1) + around(0, 0.2, 1) + around(0, 0.08, 3)
     return x.clamp(-1, 1).contiguous(memory_format=torch.channels_last)
