@@ -23,7 +23,7 @@ import nets
 # (side, epochs, first blocks left as they are); the learning rate falls over all of them.
 PHASES = {
     "garment-l": [(144, 10, 4), (192, 2, 7)],
-    "garment-s": [(128, 9, 3), (128, 5, 5)],
+    "garment-s": [(128, 7, 1), (128, 3, 3)],
 }
 RATE = {"garment-l": 7e-4, "garment-s": 1.5e-3}
 
@@ -117,7 +117,10 @@ def train(args):
     torch.set_num_threads(args.threads)
     rng = torch.Generator().manual_seed(args.seed)
     photos, validation = Taught(args.taught) if args.taught else Labelled(args.train), data.load(args.validation)
-    net = nets.NETS[args.model]().to(memory_format=torch.channels_last)
+    net = nets.NETS[args.model]()
+    if args.start:
+        net.load_state_dict(torch.load(args.start))
+    net = net.to(memory_format=torch.channels_last)
     average, at, best = copy.deepcopy(net), [0], 0.0
     steps = sum(p[1] for p in PHASES[args.model]) * (len(photos) // args.batch)
     opt = torch.optim.AdamW(net.parameters(), weight_decay=0.02)
@@ -143,6 +146,7 @@ if __name__ == "__main__":
     p.add_argument("--train", type=Path, action="append", help="labelled photos; other folders than the first may hold other classes")
     p.add_argument("--taught", type=Path, help="of teach.py, in the place of --train")
     p.add_argument("--validation", type=Path, required=True)
+    p.add_argument("--start", type=Path, help="weights to go on from, in the place of ImageNet's")
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--batch", type=int, default=32)
