@@ -66,7 +66,7 @@ func (e *Engine) run(ctx context.Context, post models.Post, jobs []job, known ma
 // read reads and decodes pictures up to an error, and leaves out those that are gone.
 func (e *Engine) read(ctx context.Context, group []*picture) (seen []*picture, gone int, err error) {
 	for _, p := range group {
-		started := threadSeconds()
+		started := ThreadSeconds()
 		data, err := e.blobs.Get(ctx, p.media.Rendition)
 		if errors.Is(err, models.ErrNotFound) {
 			gone++
@@ -85,7 +85,7 @@ func (e *Engine) read(ctx context.Context, group []*picture) (seen []*picture, g
 				return seen, gone, fmt.Errorf("decode rendition: %w", err)
 			}
 		}
-		p.decode = threadSeconds() - started
+		p.decode = ThreadSeconds() - started
 		seen = append(seen, p)
 	}
 	return seen, gone, nil
@@ -146,7 +146,7 @@ func ask(ctx context.Context, j job, in []Input, jobs []job, reading []float64) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	started := threadSeconds()
+	started := ThreadSeconds()
 	findings, err := analyzeAll(ctx, j.model, in)
 	if err == nil && len(findings) != len(in) {
 		err = models.Faultf(models.Permanent, "%d findings for %d inputs", len(findings), len(in))
@@ -154,7 +154,7 @@ func ask(ctx context.Context, j job, in []Input, jobs []job, reading []float64) 
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", j.info.Name, err)
 	}
-	each := (threadSeconds() - started) / float64(len(in))
+	each := (ThreadSeconds() - started) / float64(len(in))
 	done := make([]models.Result, len(in))
 	for i, f := range findings {
 		r := jobs[i].result

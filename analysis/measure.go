@@ -32,12 +32,12 @@ func (r *Registry) Measure(ctx context.Context, name string) (float64, error) {
 	defer runtime.UnlockOSThread()
 	least := math.Inf(1)
 	for range measureRuns {
-		started := threadSeconds()
+		started := ThreadSeconds()
 		found, err := analyzeAll(ctx, m, []Input{in})
 		if err != nil {
 			return 0, fmt.Errorf("measure: %w", err)
 		}
-		least = min(least, threadSeconds()-started+found[0].Elsewhere)
+		least = min(least, ThreadSeconds()-started+found[0].Elsewhere)
 	}
 	return least, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"sync"
 
 	"weft/analysis/zoo"
@@ -148,4 +149,16 @@ func expect(o zoo.Output, each int) error {
 		return errors.New("output " + o.Name + " is empty")
 	}
 	return nil
+}
+
+// WithoutThresholds is the same model, opened anew, that tells the surest class
+// of each input however unsure it is: for whoever measures it. Its version isn't
+// that of the model, so nothing it says may be kept.
+func WithoutThresholds(n *Net) *Net {
+	d := n.decl
+	d.Outputs = slices.Clone(d.Outputs)
+	for i := range d.Outputs {
+		d.Outputs[i].Threshold, d.Outputs[i].Top = 0, 1
+	}
+	return NewNet(d, n.runtime)
 }

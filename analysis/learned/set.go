@@ -47,6 +47,15 @@ func (s *Set) Net(name string) (*Net, bool) {
 // Nets returns all of them, in the order of their declaration.
 func (s *Set) Nets() []*Net { return slices.Clone(s.nets) }
 
+// Names returns the names of all of them, in that order.
+func (s *Set) Names() []string {
+	names := make([]string, len(s.nets))
+	for i, n := range s.nets {
+		names[i] = n.decl.Name
+	}
+	return names
+}
+
 // Open opens every model. missing are those that can't be now, for want of a
 // runtime or a server; the error is of those whose declaration is wrong.
 func (s *Set) Open(ctx context.Context) (missing map[string]error, err error) {

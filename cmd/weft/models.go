@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weft/analysis/zoo"
 	"weft/internal/app"
 	"weft/internal/app/native"
 	"weft/internal/cli"
@@ -26,16 +29,12 @@ It ends with 1 if a declaration is wrong. How to add a model: docs/models/README
 		Example: "  weft models --set analysis.models=my-models.yaml\n  weft models --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-models", NoQueue: true, ONNX: native.ONNX})
+			all, err := openModels(env, "")
 			if err != nil {
 				return err
 			}
-			defer func() {
-				if closed := a.Close(); err == nil {
-					err = closed
-				}
-			}()
-			reports := a.DescribeModels(cmd.Context())
+			defer func() { err = cmp.Or(err, all.Declared.Close()) }()
+			reports := all.Describe(cmd.Context())
 			if err := env.Print(reports, func(w io.Writer) error { return writeModels(w, reports) }); err != nil {
 				return err
 			}
@@ -47,6 +46,23 @@ It ends with 1 if a declaration is wrong. How to add a model: docs/models/README
 			return nil
 		},
 	}
+}
+
+// openModels reads the models of the configuration, and those of one more file.
+func openModels(env *cli.Env, file string) (*app.Models, error) {
+	cfg, err := env.Config()
+	if err != nil {
+		return nil, err
+	}
+	if file != "" {
+		cfg.Analysis.Models = append(cfg.Analysis.Models, file)
+	}
+	all, err := app.OpenModels(cfg.Analysis, native.ONNX)
+	var wrong zoo.Errors
+	if errors.As(err, &wrong) {
+		return nil, cli.Usage(err)
+	}
+	return all, err
 }
 
 func writeModels(w io.Writer, reports []app.ModelReport) error {

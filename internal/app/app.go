@@ -14,7 +14,6 @@ import (
 
 	"weft/analysis"
 	"weft/analysis/image"
-	"weft/analysis/learned"
 	"weft/analysis/zoo"
 	"weft/internal/config"
 	"weft/internal/crashpoint"
@@ -63,7 +62,7 @@ type App struct {
 	Queue      *queue.Client
 	Library    *Library
 	Registry   *analysis.Registry
-	Models     *learned.Set // the declared ones of the registry
+	Models     *Models // the registry, and what runs its models
 	Runner     *tasks.Runner
 	Desk       *labeling.Desk
 	Limiter    *limit.Limiter

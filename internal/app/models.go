@@ -8,35 +8,55 @@ import (
 
 	"weft/analysis"
 	"weft/analysis/learned"
+	"weft/analysis/zoo"
+	"weft/internal/config"
 	"weft/models"
 )
 
-// openModels fills the registry: the built-in models, the shipped ones, and the
-// user's own.
-func (a *App) openModels() error {
-	var err error
-	if a.Registry, err = analysis.Default(); err != nil {
-		return err
+// Models are all models of an installation: what can be named, and what runs it.
+type Models struct {
+	Registry *analysis.Registry
+	Declared *learned.Set // those of the registry that are declared, and those that make masks
+}
+
+// OpenModels reads the built-in models, the shipped ones, and the user's own. onnx
+// computes graphs; nil: this program doesn't. Nothing is computed yet.
+func OpenModels(cfg config.Analysis, onnx func(config.Analysis) zoo.Runtime) (*Models, error) {
+	reg, err := analysis.Default()
+	if err != nil {
+		return nil, err
 	}
 	runtimes := learned.Runtimes{}
-	if a.opt.ONNX != nil {
-		runtimes.ONNX = a.opt.ONNX(a.Config.Analysis)
+	if onnx != nil {
+		runtimes.ONNX = onnx(cfg)
 	}
-	if a.Models, err = learned.Load(a.Registry, a.Config.Analysis.Models, runtimes); err != nil {
-		return err
+	declared, err := learned.Load(reg, cfg.Models, runtimes)
+	if err != nil {
+		return nil, err
 	}
-	a.onClose("models", a.Models.Close)
-	if name := a.Config.Analysis.Embedding; name != "" {
-		if info, ok := a.Registry.Info(name); !ok || info.Embedding == 0 {
-			return fmt.Errorf("app: analysis.embedding: %q is no model that makes embeddings; allowed: %v, or nothing", name, a.embedders())
+	m := &Models{Registry: reg, Declared: declared}
+	if name := cfg.Embedding; name != "" {
+		if info, ok := reg.Info(name); !ok || info.Embedding == 0 {
+			return nil, fmt.Errorf("app: analysis.embedding: %q is no model that makes embeddings; allowed: %v, or nothing", name, m.embedders())
 		}
 	}
+	return m, nil
+}
+
+// openModels fills the registry.
+func (a *App) openModels() error {
+	m, err := OpenModels(a.Config.Analysis, a.opt.ONNX)
+	if err != nil {
+		return err
+	}
+	a.Registry, a.Models = m.Registry, m
+	a.onClose("models", m.Declared.Close)
 	return nil
 }
 
-func (a *App) embedders() []string {
-	return slices.DeleteFunc(a.Registry.Names(), func(name string) bool {
-		info, _ := a.Registry.Info(name)
+func (m *Models) embedders() []string {
+	return slices.DeleteFunc(m.Registry.Names(), func(name string) bool {
+		info, _ := m.Registry.Info(name)
 		return info.Embedding == 0
 	})
 }
@@ -50,7 +70,7 @@ func (a *App) prepareModels(ctx context.Context) (wait func(), err error) {
 	if a.Config.Queues[models.AnalyzeLight]+a.Config.Queues[models.AnalyzeHeavy] == 0 {
 		return func() {}, nil
 	}
-	missing, err := a.Models.Open(ctx)
+	missing, err := a.Models.Declared.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +79,7 @@ func (a *App) prepareModels(ctx context.Context) (wait func(), err error) {
 	}
 	var measuring sync.WaitGroup
 	measuring.Go(func() {
-		for _, n := range a.Models.Nets() {
+		for _, n := range a.Models.Declared.Nets() {
 			d := n.Declaration()
 			if missing[d.Name] != nil || ctx.Err() != nil {
 				continue
@@ -97,20 +117,20 @@ type ModelReport struct {
 // Wrong reports whether the model can't run because of its declaration.
 func (r ModelReport) Wrong() bool { return r.wrong }
 
-// DescribeModels lists every model, opens it, and measures what it costs.
-func (a *App) DescribeModels(ctx context.Context) []ModelReport {
+// Describe lists every model, opens it, and measures what it costs.
+func (m *Models) Describe(ctx context.Context) []ModelReport {
 	var out []ModelReport
-	for _, name := range a.Registry.Names() {
-		if _, declared := a.Models.Net(name); declared {
+	for _, name := range m.Registry.Names() {
+		if _, declared := m.Declared.Net(name); declared {
 			continue
 		}
-		info, _ := a.Registry.Info(name)
+		info, _ := m.Registry.Info(name)
 		r := ModelReport{
 			Name: name, Version: info.Version, Tier: info.Tier, Task: string(info.Kind), Stage: "active", Runtime: "built-in", Attributes: info.Attributes, Shipped: true,
 		}
-		out = append(out, a.measured(ctx, r))
+		out = append(out, m.measured(ctx, r))
 	}
-	for _, n := range a.Models.Nets() {
+	for _, n := range m.Declared.Nets() {
 		d := n.Declaration()
 		r := ModelReport{
 			Name: d.Name, Version: d.Version, Tier: d.Tier, Task: string(d.Task), Stage: string(d.Stage), Runtime: "onnx", File: d.File, Attributes: d.Attributes(), Shipped: d.Shipped(),
@@ -123,18 +143,18 @@ func (a *App) DescribeModels(ctx context.Context) []ModelReport {
 			out = append(out, r)
 			continue
 		}
-		info, registered := a.Registry.Info(d.Name)
+		info, registered := m.Registry.Info(d.Name)
 		r.Embedding, r.Ready = info.Embedding, true
 		if registered {
-			r = a.measured(ctx, r)
+			r = m.measured(ctx, r)
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-func (a *App) measured(ctx context.Context, r ModelReport) ModelReport {
-	cost, err := a.Registry.Measure(ctx, r.Name)
+func (m *Models) measured(ctx context.Context, r ModelReport) ModelReport {
+	cost, err := m.Registry.Measure(ctx, r.Name)
 	r.Ready, r.CPUSeconds = err == nil, cost
 	if err != nil {
 		r.Problem = err.Error()
