@@ -77,11 +77,11 @@ func (e *Engine) read(ctx context.Context, group []*picture) (seen []*picture, g
 		}
 		p.decoded = map[int]image.Image{}
 		for _, j := range p.jobs {
-			side := sideFor(j.info)
+			side := j.info.Side // of the model alone, never of those beside it: its results are kept for ever
 			if p.decoded[side] != nil {
 				continue
 			}
-			if p.decoded[side], err = weftimage.DecodeRendition(data); err != nil {
+			if p.decoded[side], err = weftimage.DecodeRenditionAt(data, side); err != nil {
 				return seen, gone, fmt.Errorf("decode rendition: %w", err)
 			}
 		}
@@ -89,20 +89,6 @@ func (e *Engine) read(ctx context.Context, group []*picture) (seen []*picture, g
 		seen = append(seen, p)
 	}
 	return seen, gone, nil
-}
-
-// sideFor is the size that a model's pictures are decoded at. It depends on the
-// model alone, never on those beside it, since its results are kept for ever;
-// and there are few sizes, so that models share them.
-func sideFor(info Info) int {
-	if info.Side == 0 || info.Side > weftimage.RenditionSide/2 {
-		return 0
-	}
-	side := 64
-	for side < info.Side {
-		side *= 2
-	}
-	return side
 }
 
 // look asks each model about all the pictures that it has not seen.
@@ -126,7 +112,7 @@ func look(ctx context.Context, pictures []*picture) ([]models.Result, error) {
 		var decoding []float64
 		for _, i := range byModel[ref] {
 			p := pictures[i]
-			in = append(in, Input{Image: p.decoded[sideFor(j.info)], Params: j.params})
+			in = append(in, Input{Image: p.decoded[j.info.Side], Params: j.params})
 			at := slices.IndexFunc(p.jobs, func(o job) bool { return o.info.Name == ref.Name && o.result.Params == ref.Params })
 			jobs = append(jobs, p.jobs[at])
 			decoding = append(decoding, p.decode/float64(len(p.jobs)))

@@ -167,7 +167,7 @@ func (a *App) steps() (tasks.Steps, error) {
 	analyze := &tasks.Analyze{Analyzer: analysis.NewEngine(a.Registry, a.Blobs, a.Documents), Fuse: a.Registry.Fuse}
 	return tasks.Steps{
 		models.Fetch: &tasks.Fetch{
-			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels}},
+			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels, Memory: limits.DecodeMemory}},
 			Images:   a.Blobs, Refs: a.Documents, Resolvers: resolvers,
 			Openers: map[string]tasks.Opener{"http": opener, "https": opener},
 		},

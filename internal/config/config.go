@@ -146,6 +146,7 @@ type Limits struct {
 	ImageBytes   int64
 	ImagePixels  int64
 	DecodePixels int64
+	DecodeMemory int64
 }
 
 // Images is how images are fetched from the web.
@@ -246,16 +247,17 @@ func Default() Config {
 			models.Fetch: 120 * time.Second, models.AnalyzeLight: 30 * time.Second, models.AnalyzeHeavy: 120 * time.Second,
 			models.LabelStep: 15 * time.Second, models.Index: 30 * time.Second, models.Archive: 30 * time.Second,
 		}},
-		Archive:  Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second, MergeAge: time.Hour, MergeBytes: 128 << 20},
-		History:  History{QueryBytes: 100 << 30},
-		Limits:   Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000},
-		Images:   Images{Timeout: 20 * time.Second},
+		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second, MergeAge: time.Hour, MergeBytes: 128 << 20},
+		History: History{QueryBytes: 100 << 30},
+		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000, DecodeMemory: 160 << 20},
+		Images:  Images{Timeout: 20 * time.Second},
+		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
+		Log:     Log{Level: slog.LevelInfo, Format: "text"},
+		Monitor: Monitor{Listen: "127.0.0.1:8081"},
+		API:     API{Listen: "127.0.0.1:8090"},
+		Drain:   150 * time.Second,
+
 		Analysis: Analysis{Embedding: "garment-l"},
-		Crawl:    Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
-		Log:      Log{Level: slog.LevelInfo, Format: "text"},
-		Monitor:  Monitor{Listen: "127.0.0.1:8081"},
-		API:      API{Listen: "127.0.0.1:8090"},
-		Drain:    150 * time.Second,
 	}
 }
 
