@@ -16,18 +16,19 @@ TESTFLAGS ?= -parallel 16 -timeout 14m
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## see that redis-server is there, which the tests need (root on Debian: install it, and libjpeg-turbo)
+deps: ## see that redis-server and ONNX Runtime are there (root on Debian: install the first, and libjpeg-turbo; the second comes from PyPI)
 	@command -v redis-server >/dev/null || scripts/redis-server.sh
 	@pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null || scripts/turbojpeg.sh
+	@scripts/onnxruntime >/dev/null
 
 build: ## the commands, into bin/
 	@go build -trimpath -o bin/ ./cmd/...
 
-demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
+demo: deps build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
 	@rm -rf weft-data/demo
 	@bin/weft demo --data weft-data/demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
 
-up: build ## everything in one process, on data that stays, in ./weft-data
+up: deps build ## everything in one process, on data that stays, in ./weft-data
 	bin/weft up --data weft-data --listen 127.0.0.1:8080
 
 vet: ## go vet

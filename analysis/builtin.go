@@ -65,7 +65,7 @@ func heavyColor(t *taxonomy.Colors) Model {
 	return builtin{
 		info: Info{
 			Name: "color-regions", Version: weftimage.ColorsVersion + "." + t.Hash(), Tier: models.AnalyzeHeavy, Kind: ImageKind,
-			Attributes: []string{weftimage.AttrColor, weftimage.AttrFamily},
+			Attributes: []string{weftimage.AttrColor, weftimage.AttrFamily}, Replaces: []string{"color"},
 			Params: []Param{
 				{Name: "k", Type: Int, Min: 2, Max: 12, Default: 6},
 				{Name: "regions", Type: Int, Min: 1, Max: 4, Default: 2},
