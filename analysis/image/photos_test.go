@@ -89,9 +89,9 @@ func TestColorsOfLabelledPhotos(t *testing.T) {
 	for _, p := range labelledPhotos(t) {
 		img := p.rendition(t)
 		light.add(c, c.Light(img, 4), p.color)
-		regions.add(c, c.Regions(img, 6, 2), p.color)
+		regions.add(c, c.Regions(img, 6, 2, nil), p.color)
 		if os.Getenv("SHOW") != "" {
-			fmt.Println(filepath.Base(p.path), p.color, c.Light(img, 4)[0].Value, c.Regions(img, 6, 2)[0].Value)
+			fmt.Println(filepath.Base(p.path), p.color, c.Light(img, 4)[0].Value, c.Regions(img, 6, 2, nil)[0].Value)
 		}
 	}
 	t.Logf("light:   %s", &light)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	weftimage "weft/analysis/image"
 	"weft/analysis/zoo"
 	"weft/models"
 )
@@ -80,6 +81,27 @@ func (n *Net) Images(ctx context.Context, images []image.Image) (answers []Answe
 		}
 	}
 	return n.run(ctx, tensor(images, n.decl.Input))
+}
+
+// Version identifies graph and declaration.
+func (n *Net) Version() string { return n.decl.Version }
+
+// Mask asks a model that segments about one image.
+func (n *Net) Mask(ctx context.Context, img image.Image) (weftimage.Mask, error) {
+	answers, _, err := n.Images(ctx, []image.Image{img})
+	if err != nil {
+		return weftimage.Mask{}, err
+	}
+	for _, o := range n.decl.Outputs {
+		out := answers[0][o.Name]
+		if dims := len(out.Shape); o.As == zoo.Mask && dims >= 2 {
+			w, h := int(out.Shape[dims-1]), int(out.Shape[dims-2])
+			if w*h == len(out.Data) {
+				return weftimage.Mask{W: w, H: h, P: out.Data}, nil
+			}
+		}
+	}
+	return weftimage.Mask{}, models.Faultf(models.Permanent, "model %s: it makes no mask of one value a pixel", n.decl.Name)
 }
 
 // Texts asks about texts.

@@ -34,6 +34,11 @@ func OpenModels(cfg config.Analysis, onnx func(config.Analysis) zoo.Runtime) (*M
 	if err != nil {
 		return nil, err
 	}
+	if net, ok := declared.Net("segment"); ok && onnx != nil {
+		if err := reg.UseSegmenter(net); err != nil {
+			return nil, err
+		}
+	}
 	m := &Models{Registry: reg, Declared: declared}
 	if name := cfg.Embedding; name != "" {
 		if info, ok := reg.Info(name); !ok || info.Embedding == 0 {
