@@ -3,7 +3,10 @@
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 10s
 # AVIF and HEIC are decoded in a sandbox, never by whatever library the machine has.
-export GOFLAGS += -tags=nodynamic
+# JPEGs are decoded by libjpeg-turbo where it is installed (asked anew for each
+# recipe, since `make deps` may just have done that), else by the standard library.
+TURBO = $(shell pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null && echo ,turbojpeg)
+export GOFLAGS += -tags=nodynamic$(TURBO)
 # The crash tests wait for leases of 30 s far more than they compute, so many run side by side.
 TESTFLAGS ?= -parallel 16 -timeout 14m
 
@@ -13,17 +16,19 @@ TESTFLAGS ?= -parallel 16 -timeout 14m
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## see that redis-server is there, which the tests need (root on Debian: install it)
+deps: ## see that redis-server and ONNX Runtime are there (root on Debian: install the first, and libjpeg-turbo; the second comes from PyPI)
 	@command -v redis-server >/dev/null || scripts/redis-server.sh
+	@pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null || scripts/turbojpeg.sh
+	@scripts/onnxruntime >/dev/null
 
 build: ## the commands, into bin/
 	@go build -trimpath -o bin/ ./cmd/...
 
-demo: build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
+demo: deps build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
 	@rm -rf weft-data/demo
 	@bin/weft demo --data weft-data/demo $(if $(DATA),--photos '$(DATA)') $(ARGS)
 
-up: build ## everything in one process, on data that stays, in ./weft-data
+up: deps build ## everything in one process, on data that stays, in ./weft-data
 	bin/weft up --data weft-data --listen 127.0.0.1:8080
 
 vet: ## go vet
@@ -31,6 +36,8 @@ vet: ## go vet
 
 test: deps vet ## all checks and tests, on servers that are started for them
 	scripts/services run -- go test $(TESTFLAGS) ./...
+	@test -z "$(TURBO)" || { echo "== image/jpeg, which builds without libjpeg-turbo have"; \
+		go test -tags=nodynamic -run '^Test(Scalers|DecodeRendition|PrepareTurns|PrepareBears)' ./analysis/image; }
 
 race: deps ## all tests with the race detector
 	scripts/services run -- go test -race $(TESTFLAGS) ./...

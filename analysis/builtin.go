@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"image"
 
 	weftimage "weft/analysis/image"
 	"weft/analysis/taxonomy"
@@ -22,7 +23,7 @@ func Default() (*Registry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build registry: %w", err)
 	}
-	r, err := NewRegistry(lightColor(colors), heavyColor(colors), captionModel(colors, caption))
+	r, err := NewRegistry(lightColor(colors), heavyColor(colors, nil), captionModel(colors, caption))
 	if err != nil {
 		return nil, err
 	}
@@ -60,21 +61,64 @@ func lightColor(t *taxonomy.Colors) Model {
 	}
 }
 
-func heavyColor(t *taxonomy.Colors) Model {
+// Segmenter tells foreground from background.
+type Segmenter interface {
+	Version() string
+	Mask(ctx context.Context, img image.Image) (weftimage.Mask, error)
+}
+
+// UseSegmenter lets the heavy colour model look through a segmentation model.
+// Its version says so: what it found without stays what it was.
+func (r *Registry) UseSegmenter(s Segmenter) error {
+	colors, err := taxonomy.LoadColors()
+	if err != nil {
+		return fmt.Errorf("use segmenter: %w", err)
+	}
+	m := heavyColor(colors, s)
+	for i := range r.models {
+		if r.models[i].Info().Name == m.Info().Name {
+			r.models[i] = m
+		}
+	}
+	return nil
+}
+
+// segmented is the heavy colour model with a segmenter.
+type segmented struct {
+	builtin
+
+	colors    *weftimage.Colors
+	segmenter Segmenter
+}
+
+func (s segmented) Analyze(ctx context.Context, in Input) ([]models.Attribute, error) {
+	mask, err := s.segmenter.Mask(ctx, in.Image)
+	if err != nil {
+		return nil, err
+	}
+	return s.colors.Regions(in.Image, in.Params.Int("k"), in.Params.Int("regions"), &mask), nil
+}
+
+func heavyColor(t *taxonomy.Colors, s Segmenter) Model {
 	c := weftimage.NewColors(t)
-	return builtin{
+	m := builtin{
 		info: Info{
 			Name: "color-regions", Version: weftimage.ColorsVersion + "." + t.Hash(), Tier: models.AnalyzeHeavy, Kind: ImageKind,
-			Attributes: []string{weftimage.AttrColor, weftimage.AttrFamily},
+			Attributes: []string{weftimage.AttrColor, weftimage.AttrFamily}, Replaces: []string{"color"},
 			Params: []Param{
 				{Name: "k", Type: Int, Min: 2, Max: 12, Default: 6},
 				{Name: "regions", Type: Int, Min: 1, Max: 4, Default: 2},
 			},
 		},
 		analyze: func(in Input) []models.Attribute {
-			return c.Regions(in.Image, in.Params.Int("k"), in.Params.Int("regions"))
+			return c.Regions(in.Image, in.Params.Int("k"), in.Params.Int("regions"), nil)
 		},
 	}
+	if s == nil {
+		return m
+	}
+	m.info.Version += "." + s.Version()
+	return segmented{builtin: m, colors: c, segmenter: s}
 }
 
 func captionModel(t *taxonomy.Colors, c *text.Caption) Model {

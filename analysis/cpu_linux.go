@@ -2,10 +2,10 @@ package analysis
 
 import "golang.org/x/sys/unix"
 
-// threadSeconds is the CPU time that the calling thread has used. The caller
+// ThreadSeconds is the CPU time that the calling thread has used. The caller
 // must be locked to its thread. (Getrusage counts in clock ticks on some
 // systems, which are longer than a light model takes.)
-func threadSeconds() float64 {
+func ThreadSeconds() float64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
 		return 0

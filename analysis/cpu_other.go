@@ -4,6 +4,6 @@ package analysis
 
 import "time"
 
-// threadSeconds is wall time where the system can't tell a thread's CPU time.
+// ThreadSeconds is wall time where the system can't tell a thread's CPU time.
 // Models work on one thread, so on an idle machine it comes to the same.
-func threadSeconds() float64 { return float64(time.Now().UnixNano()) / 1e9 }
+func ThreadSeconds() float64 { return float64(time.Now().UnixNano()) / 1e9 }

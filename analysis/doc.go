@@ -2,10 +2,11 @@
 // image or one text; the Registry knows which models there are and what
 // parameters they take; the Engine runs the wanted ones over a post's images
 // and text, each no more often than its input, version and parameters require;
-// Fuse makes one list of findings out of what they said.
+// the Registry's Fuse makes one list of findings out of what they said.
 //
 // To add a model: implement Model and hand it to NewRegistry (or add it in
 // Default). Analyze may be called by many goroutines at once: a learned model
 // that gains by batches collects concurrent calls itself, and each caller gets
-// its own answer. If it replaces a lighter one, add it to replaces in fuse.go.
+// its own answer. If it replaces a lighter one, its Info says so. A model that is
+// a graph or stands on a server needs no code: see weft/analysis/zoo.
 package analysis

@@ -6,11 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"image"
-	"runtime"
 	"strings"
 
-	weftimage "weft/analysis/image"
 	"weft/models"
 )
 
@@ -52,8 +49,9 @@ type job struct {
 // Analyze runs every referred model over each of the images, or over the
 // post's text, as its kind is. Results come in the order of images, then text,
 // and within them of refs. Known ones are reused, with the cost they had then;
-// cost is what was spent now, in CPU seconds. A rendition is read and decoded
-// once for all models, and not at all when everything is known.
+// cost is what was spent now, in CPU seconds. A rendition is read once for all
+// models, decoded once for those that need as many pixels, and not at all when
+// everything is known; a model sees a post's images together.
 //
 // An image whose rendition is gone is left out as long as another one isn't;
 // if all are gone, the error is permanent.
@@ -140,80 +138,4 @@ func (e *Engine) plan(post models.Post, images []models.Media, refs []models.Mod
 		}
 	}
 	return jobs, nil
-}
-
-// run does the jobs whose results are not known, image by image, and counts
-// the images that are gone. On an error it returns what was computed before.
-func (e *Engine) run(ctx context.Context, post models.Post, jobs []job, known map[string]models.Result) (fresh []models.Result, gone int, err error) {
-	for len(jobs) > 0 {
-		n := 1
-		for n < len(jobs) && jobs[n].media == jobs[0].media {
-			n++
-		}
-		var todo []job
-		for _, j := range jobs[:n] {
-			if _, ok := known[j.result.Key()]; !ok {
-				todo = append(todo, j)
-			}
-		}
-		jobs = jobs[n:]
-		if len(todo) == 0 {
-			continue
-		}
-		var data []byte
-		if m := todo[0].media; m != nil {
-			data, err = e.blobs.Get(ctx, m.Rendition)
-			if errors.Is(err, models.ErrNotFound) {
-				gone++
-				continue
-			}
-			if err != nil {
-				return fresh, gone, fmt.Errorf("read rendition: %w", err)
-			}
-		}
-		done, err := compute(ctx, post.Text, data, todo)
-		fresh = append(fresh, done...)
-		if err != nil {
-			return fresh, gone, err
-		}
-	}
-	return fresh, gone, nil
-}
-
-// compute runs jobs on one input. It stays on one thread, whose CPU time is
-// the cost; decoding is shared evenly among the models that needed it.
-func compute(ctx context.Context, text string, rendition []byte, todo []job) ([]models.Result, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	started := threadSeconds()
-	var img image.Image
-	if todo[0].media != nil {
-		var err error
-		if img, err = weftimage.DecodeRendition(rendition); err != nil {
-			return nil, fmt.Errorf("decode rendition: %w", err)
-		}
-	}
-	decoding := (threadSeconds() - started) / float64(len(todo))
-	var done []models.Result
-	for _, j := range todo {
-		if err := ctx.Err(); err != nil {
-			return done, err
-		}
-		started := threadSeconds()
-		attributes, err := j.model.Analyze(ctx, Input{Image: img, Text: text, Params: j.params})
-		if err != nil {
-			return done, fmt.Errorf("model %s: %w", j.info.Name, err)
-		}
-		r := j.result
-		for _, a := range attributes {
-			a.Model, a.Version = j.info.Name, j.info.Version
-			if j.media != nil {
-				a.Image = j.media.SHA256
-			}
-			r.Attributes = append(r.Attributes, a)
-		}
-		r.Cost = threadSeconds() - started + decoding
-		done = append(done, r)
-	}
-	return done, nil
 }

@@ -8,19 +8,13 @@ import (
 	"weft/models"
 )
 
-// replaces says which model's word goes when a heavier one has spoken of the
-// same attribute of the same image.
-func replaces() map[string]string {
-	return map[string]string{"color-regions": "color"}
-}
-
 // mostFused caps what agreement can reach: models err together.
 const mostFused = 0.99
 
 // Fuse makes one list of findings out of what models said of a post.
 //
 //   - For one image, a heavier model's findings of an attribute take the place
-//     of the lighter one's (see replaces), even of other values.
+//     of the lighter one's (see Info.Replaces), even of other values.
 //   - Several findings of one (attribute, value) by the same kind of evidence
 //     count as the surest of them: two looks at the same pixels are not
 //     independent.
@@ -32,8 +26,8 @@ const mostFused = 0.99
 //
 // The order is fixed: by name, image, falling confidence, value. The same
 // results in any order give the same list.
-func Fuse(results []models.Result) []models.Attribute {
-	fromImages, fromText := gather(results)
+func (r *Registry) Fuse(results []models.Result) []models.Attribute {
+	fromImages, fromText := gather(results, r.outdone(results))
 	var out []models.Attribute
 	absorbed := map[claim]bool{}
 	for k, a := range fromImages {
@@ -59,8 +53,7 @@ func Fuse(results []models.Result) []models.Attribute {
 type claim struct{ name, value, image string }
 
 // gather keeps the surest finding of each claim, apart by evidence.
-func gather(results []models.Result) (fromImages, fromText map[claim]models.Attribute) {
-	outdone := outdone(results)
+func gather(results []models.Result, outdone map[said]bool) (fromImages, fromText map[claim]models.Attribute) {
 	fromImages, fromText = map[claim]models.Attribute{}, map[claim]models.Attribute{}
 	for _, r := range results {
 		for _, a := range r.Attributes {
@@ -84,12 +77,13 @@ func gather(results []models.Result) (fromImages, fromText map[claim]models.Attr
 type said struct{ image, name, model string }
 
 // outdone lists the lighter models whose word doesn't count.
-func outdone(results []models.Result) map[said]bool {
-	lighter, out := replaces(), map[said]bool{}
-	for _, r := range results {
-		for _, a := range r.Attributes {
-			if light, ok := lighter[a.Model]; ok {
-				out[said{a.Image, a.Name, light}] = true
+func (r *Registry) outdone(results []models.Result) map[said]bool {
+	out := map[said]bool{}
+	for _, result := range results {
+		for _, a := range result.Attributes {
+			info, _ := r.Info(a.Model)
+			for _, lighter := range info.Replaces {
+				out[said{a.Image, a.Name, lighter}] = true
 			}
 		}
 	}

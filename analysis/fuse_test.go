@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"weft/analysis"
 	"weft/models"
 )
 
@@ -79,7 +78,7 @@ func TestFuse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 1))
 			for range 5 {
-				if diff := cmp.Diff(tc.want, analysis.Fuse(tc.in)); diff != "" {
+				if diff := cmp.Diff(tc.want, newDefault(t).Fuse(tc.in)); diff != "" {
 					t.Fatalf("(-want +got)\n%s", diff)
 				}
 				tc.in = slices.Clone(tc.in)

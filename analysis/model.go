@@ -24,7 +24,14 @@ type Info struct {
 	Kind       Kind
 	Attributes []string // names of what it can find
 	Params     []Param
+	Side       int           // an image model needs pictures whose shorter side has so many pixels; 0: as many as there are
+	Replaces   []string      // models whose word on an attribute of an image goes when this one has spoken
+	Embedding  int           // dimensions of the vector that it makes of each input; 0: none
+	Options    []ValueOption // values that its attributes can have
 }
+
+// ValueOption is a value that a model can find.
+type ValueOption struct{ Attribute, Value string }
 
 // ParamType is the type of a parameter.
 type ParamType string
@@ -56,6 +63,21 @@ type Input struct {
 	Image  image.Image
 	Text   string
 	Params Params
+}
+
+// Finding is what a model says of one input.
+type Finding struct {
+	Attributes []models.Attribute
+	Embedding  models.Vector
+	Elsewhere  float64 // CPU seconds spent on it beyond those of the calling thread
+}
+
+// Batcher is a model that gains by seeing several inputs at once: the images of
+// a post. Its answer has a Finding for each, and each is the same as if it had
+// been asked about alone.
+type Batcher interface {
+	Model
+	AnalyzeAll(ctx context.Context, in []Input) ([]Finding, error)
 }
 
 // Model finds attributes in one input. Analyze must give the same answer for

@@ -19,7 +19,7 @@ import (
 func (r *Registry) CheckModel(name string, params map[string]any) (models.ModelRef, error) {
 	m := r.model(name)
 	if m == nil {
-		return models.ModelRef{}, &models.ParamError{Model: name, Problem: "there is no such model", Allowed: r.names()}
+		return models.ModelRef{}, &models.ParamError{Model: name, Problem: "there is no such model", Allowed: r.Names()}
 	}
 	info := m.Info()
 	for _, given := range slices.Sorted(maps.Keys(params)) {

@@ -45,6 +45,11 @@ func (r *Registry) Add(m Model) error {
 		return fmt.Errorf("register model %q: the name is taken", info.Name)
 	}
 	r.models = slices.Insert(r.models, at, m)
+	for _, o := range info.Options {
+		if known := r.options[o.Attribute]; !slices.Contains(known, o.Value) {
+			r.options[o.Attribute] = append(known, o.Value)
+		}
+	}
 	return nil
 }
 
@@ -109,7 +114,8 @@ func (r *Registry) AttributesOf(refs []models.ModelRef) []string {
 	return slices.Compact(names)
 }
 
-func (r *Registry) names() []string {
+// Names returns the names of all models, sorted.
+func (r *Registry) Names() []string {
 	names := make([]string, len(r.models))
 	for i, m := range r.models {
 		names[i] = m.Info().Name

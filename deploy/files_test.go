@@ -109,6 +109,7 @@ func (d *deployment) dockerfile() []string {
 		}
 	}
 	out = append(out, d.built(built)...)
+	out = append(out, decoder(text)...)
 	wanted := goPattern.FindStringSubmatch(d.files["go.mod"])
 	if len(wanted) == 0 || !strings.HasPrefix(stages["source"], "golang:"+wanted[1]+"-") {
 		out = append(out, fmt.Sprintf("Dockerfile: %s is not the Go of go.mod, %s", stages["source"], wanted))
@@ -120,6 +121,28 @@ func (d *deployment) dockerfile() []string {
 		s := d.compose.Services[name]
 		if !slices.Contains(built[s.Build.Target], s.Command[0]) {
 			out = append(out, fmt.Sprintf("%s: %s is not in the stage %q", name, s.Command[0], s.Build.Target))
+		}
+	}
+	return out
+}
+
+// decoder wants the fast JPEG decoder in what is built, its headers where that
+// happens, and its library where the programs run.
+func decoder(text string) []string {
+	var out []string
+	if !regexp.MustCompile(`(?m)^ENV GOFLAGS="-tags=nodynamic,turbojpeg `).MatchString(text) {
+		out = append(out, "Dockerfile: GOFLAGS don't set the tags nodynamic and turbojpeg")
+	}
+	for _, part := range strings.Split(text, "\nFROM ") {
+		m := regexp.MustCompile(` AS (\S+)`).FindStringSubmatch(part)
+		if m == nil {
+			continue
+		}
+		if strings.Contains(part, "go build") && !strings.Contains(part, "CGO_ENABLED=1 go build") {
+			out = append(out, "Dockerfile: "+m[1]+" builds without cgo, so without libjpeg-turbo")
+		}
+		if pkg := map[string]string{"source": "libturbojpeg0-dev ", "runtime": "libturbojpeg0 "}[m[1]]; !strings.Contains(part, pkg) {
+			out = append(out, "Dockerfile: "+m[1]+" doesn't install "+pkg)
 		}
 	}
 	return out

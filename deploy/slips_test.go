@@ -71,6 +71,10 @@ func slips() []slip {
 		{"metrics found twice", compose, "networks: [stores, monitoring]", "networks: [stores, outside, monitoring]", "found once for each of 2 networks"},
 		{"Prometheus elsewhere", prom, `"127.0.0.1:9090"`, `"127.0.0.1:9091"`, "nobody listens on 127.0.0.1:9091"},
 
+		{"the slow decoder", image, "-tags=nodynamic,turbojpeg", "-tags=nodynamic", "don't set the tags"},
+		{"the machine's AVIF decoder", image, "-tags=nodynamic,turbojpeg", "-tags=turbojpeg", "don't set the tags"},
+		{"a build without C", image, "CGO_ENABLED=1", "CGO_ENABLED=0", "builds without cgo"},
+		{"a decoder that isn't installed", image, "libturbojpeg0 ", "", "runtime doesn't install libturbojpeg0"},
 		{"another Go", image, "golang:1.26", "golang:1.25", "is not the Go of go.mod"},
 		{"a base that moves", image, "debian:12.12-slim", "debian:stable-slim", "debian:stable-slim is not pinned"},
 		{"a file that is not copied", image, "COPY go.mod go.sum ./", "COPY go.mod go.sums ./", "copies go.sums"},

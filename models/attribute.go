@@ -54,6 +54,7 @@ type Result struct {
 	Version    string      `json:"version"`
 	Params     string      `json:"params,omitempty"` // canonical JSON
 	Attributes []Attribute `json:"attributes,omitempty"`
+	Embedding  Vector      `json:"embedding,omitempty"`
 	Cost       float64     `json:"cost"` // CPU seconds it took when it was computed
 }
 

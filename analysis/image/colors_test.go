@@ -197,7 +197,7 @@ func BenchmarkColors(b *testing.B) {
 	})
 	b.Run("heavy", func(b *testing.B) {
 		for b.Loop() {
-			c.Regions(d.img, 6, 2)
+			c.Regions(d.img, 6, 2, nil)
 		}
 	})
 }
@@ -222,7 +222,7 @@ func TestColorsOfDrawings(t *testing.T) {
 			found := c.Light(d.img, 4)
 			light.add(d, found)
 			lightAll.add(d, found)
-			found = c.Regions(d.img, 6, 2)
+			found = c.Regions(d.img, 6, 2, nil)
 			heavy.add(d, found)
 			heavyAll.add(d, found)
 		}
@@ -246,7 +246,7 @@ func TestRegionsHaveBoxes(t *testing.T) {
 	draw.Draw(img, img.Bounds(), image.NewUniform(color.RGBA{225, 225, 220, 255}), image.Point{}, draw.Src)
 	draw.Draw(img, image.Rect(75, 50, 225, 200), image.NewUniform(colornames.Red), image.Point{}, draw.Src)
 	draw.Draw(img, image.Rect(75, 200, 225, 350), image.NewUniform(colornames.Navy), image.Point{}, draw.Src)
-	found := c.Regions(img, 6, 2)
+	found := c.Regions(img, 6, 2, nil)
 	want := map[string]models.Box{"red": {X: 0.25, Y: 0.125, W: 0.5, H: 0.375}, "navy": {X: 0.25, Y: 0.5, W: 0.5, H: 0.375}}
 	seen := 0
 	for _, a := range found {
@@ -268,7 +268,7 @@ func TestRegionsHaveBoxes(t *testing.T) {
 	if seen != 2 {
 		t.Errorf("found %v, want red and navy", found)
 	}
-	if one := c.Regions(img, 6, 1); one[0].Box != nil {
+	if one := c.Regions(img, 6, 1, nil); one[0].Box != nil {
 		t.Errorf("one region has a box: %+v", one[0])
 	}
 }
@@ -276,13 +276,13 @@ func TestRegionsHaveBoxes(t *testing.T) {
 func TestColorsAreDeterministicAndTotal(t *testing.T) {
 	c := newTestColors(t)
 	d := drawScene(rand.New(rand.NewPCG(5, 5)), true, true)
-	if diff := cmp.Diff(c.Regions(d.img, 8, 4), c.Regions(d.img, 8, 4)); diff != "" {
+	if diff := cmp.Diff(c.Regions(d.img, 8, 4, nil), c.Regions(d.img, 8, 4, nil)); diff != "" {
 		t.Errorf("the same photo gave two answers:\n%s", diff)
 	}
 	for _, size := range []image.Point{{1, 1}, {1, 700}, {700, 1}, {2, 3}, {64, 64}} {
 		flat := image.NewRGBA(image.Rectangle{Max: size})
 		draw.Draw(flat, flat.Bounds(), image.NewUniform(colornames.Navy), image.Point{}, draw.Src)
-		for _, found := range [][]models.Attribute{c.Light(flat, 8), c.Regions(flat, 12, 4)} {
+		for _, found := range [][]models.Attribute{c.Light(flat, 8), c.Regions(flat, 12, 4, nil)} {
 			if len(found) != 2 || found[0].Value != "navy" || found[1].Value != "blue" {
 				t.Errorf("%v flat navy: %v", size, found)
 			}

@@ -15,15 +15,16 @@ const upright orientation = 1
 func (o orientation) swaps() bool { return o >= 5 }
 
 // apply returns img turned and mirrored so that it stands upright.
-func (o orientation) apply(img *image.RGBA) *image.RGBA {
+func (o orientation) apply(img *image.RGBA, s *scratch) *image.RGBA {
 	if o == upright {
 		return img
 	}
 	w, h := img.Bounds().Dx(), img.Bounds().Dy()
-	out := image.NewRGBA(image.Rect(0, 0, w, h))
+	ow, oh := w, h
 	if o.swaps() {
-		out = image.NewRGBA(image.Rect(0, 0, h, w))
+		ow, oh = h, w
 	}
+	out := s.rgba(ow, oh)
 	for y := range h {
 		for x := range w {
 			ox, oy := o.target(x, y, w, h)

@@ -14,8 +14,6 @@ import (
 
 	"github.com/gen2brain/avif"
 	"github.com/gen2brain/heic"
-	"golang.org/x/image/webp"
-
 	"weft/models"
 )
 
@@ -25,18 +23,18 @@ type format struct {
 	config     func(io.Reader) (image.Config, error)
 	decode     func(io.Reader) (image.Image, error) // of an animation: the first frame
 	turns      func(data []byte) []orientation      // what is left to do to the decoded pixels; nil: nothing
-	cost       int64                                // memory per pixel, in that of a JPEG's
+	memory     func(data []byte, h header) int64    // what decoding takes, in bytes
+	parts      bool                                 // made of parts, each of which may be larger than the whole
 }
 
 func formats() []format {
 	return []format{
-		{"image/jpeg", "JPEG", jpeg.DecodeConfig, jpeg.Decode, jpegTurns, 1},
-		{"image/png", "PNG", png.DecodeConfig, png.Decode, nil, 1},
-		{"image/gif", "GIF", gif.DecodeConfig, gif.Decode, nil, 1},
-		{"image/webp", "WebP", webp.DecodeConfig, webp.Decode, nil, 1},
-		// Both come as WebAssembly, whose memory is a copy of its own: 8 to 16 bytes a pixel in all.
-		{"image/avif", "AVIF", avifConfig, decodeAVIF, avifTurns, 4},
-		{"image/heic", "HEIC", heicConfig, decodeHEIC, nil, 4}, // libheif turns by itself
+		{mime: "image/jpeg", name: "JPEG", config: jpeg.DecodeConfig, decode: jpeg.Decode, turns: jpegTurns, memory: jpegMemory},
+		{mime: "image/png", name: "PNG", config: png.DecodeConfig, decode: png.Decode, memory: pngMemory},
+		{mime: "image/gif", name: "GIF", config: gif.DecodeConfig, decode: gif.Decode, memory: gifMemory},
+		{mime: "image/webp", name: "WebP", config: webpConfig, decode: decodeWebP, memory: webpMemory},
+		{mime: "image/avif", name: "AVIF", config: avifConfig, decode: decodeAVIF, turns: avifTurns, memory: heifMemory, parts: true},
+		{mime: "image/heic", name: "HEIC", config: heicConfig, decode: decodeHEIC, memory: heifMemory, parts: true}, // libheif turns by itself
 	}
 }
 
@@ -55,6 +53,11 @@ func heicConfig(r io.Reader) (image.Config, error) { return heifConfig(r, true) 
 // outside of the sandbox, in whatever version there is. Programs built with the
 // tag nodynamic never look for one.
 var errNative = errors.New("decoder outside of the sandbox")
+
+var (
+	errElsewhere = errors.New("to be judged by another decoder")
+	errWebP      = errors.New("webp: frame is malformed")
+)
 
 func decodeAVIF(r io.Reader) (image.Image, error) {
 	if avif.Dynamic() == nil {
@@ -110,13 +113,16 @@ func decodeHEIC(r io.Reader) (image.Image, error) {
 type header struct {
 	format        format
 	width, height int
-	largest       int64 // pixels of the largest part of a HEIF, which may be larger than the whole
+	largest       int64     // pixels of the largest part of a HEIF, which may be larger than the whole
+	memory        int64     // what decoding takes, in bytes
+	frame         jpegFrame // of a JPEG
 }
 
 func (h header) pixels() int64 { return max(h.largest, int64(h.width)*int64(h.height)) }
 
-// weight is what decoding it counts for among all that is decoded at one time.
-func (h header) weight() int64 { return h.pixels() * h.format.cost }
+// weight is how many pixels decoding counts for among all that is decoded at one
+// time: one of four bytes each, so that the sum bounds memory.
+func (h header) weight() int64 { return max(h.pixels(), h.memory/4) }
 
 // readHeader refuses what must not be decoded: it looks at the first bytes only.
 func readHeader(data []byte, lim Limits) (header, error) {
@@ -135,18 +141,42 @@ func readHeader(data []byte, lim Limits) (header, error) {
 		return header{}, err
 	}
 	h := header{format: f, width: cfg.Width, height: cfg.Height}
-	if f.cost > 1 {
+	if f.parts {
 		h.largest = largestHEIF(data)
 	}
+	if f.mime == "image/jpeg" {
+		h.frame = readFrame(data, h.width, h.height)
+		h.frame.scans = countScans(data)
+	}
+	h.memory = f.memory(data, h)
+	return h, h.check(data, lim)
+}
+
+// Bounds that no photo comes near. The first is JPEG's own; the second keeps a
+// small file from being gone through for minutes.
+const (
+	mostSide  = 65_535
+	mostScans = 256 // of a JPEG; progressive ones have ten
+)
+
+// check refuses what would cost too much.
+func (h header) check(data []byte, lim Limits) error {
+	const mb = 1 << 20
 	switch {
 	case h.width <= 0 || h.height <= 0:
-		return header{}, refuse("image has no pixels (%d×%d)", h.width, h.height)
+		return refuse("image has no pixels (%d×%d)", h.width, h.height)
 	case int64(h.width)*int64(h.height) > lim.Pixels:
-		return header{}, refuse("%d×%d pixels are over the limit of %.3g MP", h.width, h.height, float64(lim.Pixels)/1e6)
+		return refuse("%d×%d pixels are over the limit of %.3g MP", h.width, h.height, float64(lim.Pixels)/1e6)
 	case h.largest > lim.Pixels:
-		return header{}, refuse("a part of %.3g MP is over the limit of %.3g MP", float64(h.largest)/1e6, float64(lim.Pixels)/1e6)
+		return refuse("a part of %.3g MP is over the limit of %.3g MP", float64(h.largest)/1e6, float64(lim.Pixels)/1e6)
+	case max(h.width, h.height) > mostSide:
+		return refuse("%d×%d pixels: a side is over the limit of %d", h.width, h.height, mostSide)
+	case h.memory > lim.Memory:
+		return refuse("%s of %d×%d pixels takes about %d MB to decode, over the limit of %d MB", h.format.name, h.width, h.height, h.memory/mb, lim.Memory/mb)
+	case h.frame.scans > mostScans:
+		return refuse("JPEG comes in more than %d scans", mostScans)
 	}
-	return h, nil
+	return nil
 }
 
 // sniff tells the format by content; what the sender called it doesn't count.
@@ -158,10 +188,6 @@ func sniff(data []byte) (format, error) {
 	for _, f := range formats() {
 		if f.mime != mime {
 			continue
-		}
-		// The flag of an animation in an extended WebP header: golang.org/x/image reads stills only.
-		if mime == "image/webp" && len(data) > 20 && string(data[12:16]) == "VP8X" && data[20]&2 != 0 {
-			return format{}, refuse("animated WebP is not supported")
 		}
 		return f, nil
 	}
@@ -194,16 +220,34 @@ func (f format) configSafely(data []byte) (cfg image.Config, err error) {
 	return cfg, f.explain(err)
 }
 
-func (f format) decodeSafely(data []byte) (img image.Image, err error) {
+// decodeSafely decodes to 1/denom of the size. Only JPEGs leave out work for
+// that; the others come whole, and denom is told to be 1.
+func (h header) decodeSafely(data []byte, denom int, s *scratch) (img image.Image, done int, err error) {
+	f := h.format
 	defer f.recoverTo(&err)
-	img, err = f.decode(bytes.NewReader(data))
+	if f.mime == "image/jpeg" {
+		img, err = h.decodeJPEG(data, denom, s)
+	} else {
+		denom = 1
+		img, err = f.decode(bytes.NewReader(data))
+	}
 	if err := f.explain(err); err != nil {
-		return nil, err
+		return nil, denom, err
 	}
 	if img.Bounds().Empty() {
-		return nil, refuse("image has no pixels")
+		return nil, denom, refuse("image has no pixels")
 	}
-	return img, nil
+	return img, denom, nil
+}
+
+// decodeJPEG asks one scaler after the other.
+func (h header) decodeJPEG(data []byte, denom int, s *scratch) (image.Image, error) {
+	for _, sc := range scalers() {
+		if img, err := sc.decode(data, h, denom, s); !errors.Is(err, errElsewhere) {
+			return img, err
+		}
+	}
+	return nil, errElsewhere
 }
 
 // recoverTo turns a decoder's panic into an error: the input is the network's,

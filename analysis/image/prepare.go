@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+	"sync"
 
 	"github.com/corona10/goimagehash"
 	"golang.org/x/sync/semaphore"
@@ -27,6 +28,7 @@ const (
 type Limits struct {
 	Bytes  int64 // default 20 MB
 	Pixels int64 // default 50,000,000
+	Memory int64 // what decoding may take, default 160 MB
 }
 
 func (l Limits) withDefaults() Limits {
@@ -35,6 +37,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Pixels <= 0 {
 		l.Pixels = 50_000_000
+	}
+	if l.Memory <= 0 {
+		l.Memory = 160 << 20
 	}
 	return l
 }
@@ -52,11 +57,12 @@ type Prepared struct {
 }
 
 // Preparer runs Prepare with bounded memory: however many callers there are,
-// only so many pixels are being decoded at one time. A pixel costs up to 16
-// bytes while its image is decoded (progressive JPEG), usually 3.
+// only so many pixels are being decoded at one time. A pixel counts as four
+// bytes, so one of a progressive JPEG or of an AVIF counts for several.
 type Preparer struct {
-	pixels int64
-	sem    *semaphore.Weighted
+	pixels  int64
+	sem     *semaphore.Weighted
+	buffers sync.Pool
 }
 
 // NewPreparer returns a Preparer that decodes at most maxPixels at one time,
@@ -83,7 +89,9 @@ func (p *Preparer) PrepareWithin(ctx context.Context, data []byte, lim Limits) (
 		return Prepared{}, fmt.Errorf("prepare image: wait for memory: %w", err)
 	}
 	defer p.sem.Release(weight)
-	return prepare(data, h)
+	s := &scratch{pool: &p.buffers}
+	defer s.release()
+	return prepare(data, h, s)
 }
 
 // Prepare decodes an original once and makes its rendition. Its errors are
@@ -94,7 +102,7 @@ func Prepare(data []byte, lim Limits) (Prepared, error) {
 	if err != nil {
 		return Prepared{}, err
 	}
-	return prepare(data, h)
+	return prepare(data, h, nil)
 }
 
 // receive strips an original before anything else looks at it, so that what is
@@ -108,19 +116,15 @@ func receive(data []byte, lim Limits) ([]byte, header, error) {
 	return data, h, err
 }
 
-func prepare(data []byte, h header) (Prepared, error) {
-	img, err := h.format.decodeSafely(data)
+func prepare(data []byte, h header, s *scratch) (Prepared, error) {
+	small, h, err := render(data, h, s)
 	if err != nil {
 		return Prepared{}, err
 	}
-	if h, err = h.settle(img); err != nil {
-		return Prepared{}, err
-	}
-	small := shrink(img, image.Rect(0, 0, h.width, h.height), RenditionSide)
 	width, height := h.width, h.height
 	if h.format.turns != nil {
 		for _, o := range h.format.turns(data) {
-			small = o.apply(small)
+			small = o.apply(small, s)
 			if o.swaps() {
 				width, height = height, width
 			}
@@ -142,11 +146,25 @@ func prepare(data []byte, h header) (Prepared, error) {
 	}, nil
 }
 
+// render decodes no more than a rendition needs, and scales down what comes.
+func render(data []byte, h header, s *scratch) (*image.RGBA, header, error) {
+	img, denom, err := h.decodeSafely(data, denominator(max(h.width, h.height), RenditionSide), s)
+	if err != nil {
+		return nil, h, err
+	}
+	if h, err = h.settle(img); err != nil {
+		return nil, h, err
+	}
+	w, hgt := fit(h.width, h.height, RenditionSide)
+	canvas := image.Rect(0, 0, scaled(h.width, denom), scaled(h.height, denom))
+	return resize(img, canvas, w, hgt, s), h, nil
+}
+
 // settle takes the size of a decoded HEIF, which may be cropped; one that is
 // larger than its header said is refused. Of the others the header is right:
 // it is that of the canvas.
 func (h header) settle(img image.Image) (header, error) {
-	if h.format.cost == 1 {
+	if !h.format.parts {
 		return h, nil
 	}
 	w, hgt := img.Bounds().Dx(), img.Bounds().Dy()
@@ -163,10 +181,21 @@ func encodeRendition(w io.Writer, img image.Image) error {
 
 // DecodeRendition reads back what Prepare made. A blob that is anything else
 // is refused like any hostile image.
-func DecodeRendition(data []byte) (image.Image, error) {
+func DecodeRendition(data []byte) (image.Image, error) { return DecodeRenditionAt(data, 0) }
+
+// DecodeRenditionAt decodes a rendition to the smallest of its half, quarter and
+// eighth whose shorter side is still side or more, and whole where none is or
+// side is 0. With libjpeg-turbo (build tag turbojpeg) the rest is never decoded;
+// without, it is averaged away.
+func DecodeRenditionAt(data []byte, side int) (image.Image, error) {
 	h, err := readHeader(data, Limits{Bytes: 4 << 20, Pixels: RenditionSide * RenditionSide}.withDefaults())
 	if err != nil {
 		return nil, err
 	}
-	return h.format.decodeSafely(data)
+	denom := denominator(min(h.width, h.height), side)
+	img, done, err := h.decodeSafely(data, denom, nil)
+	if err != nil || done == denom {
+		return img, err
+	}
+	return box(img, image.Rect(0, 0, h.width, h.height), denom, nil), nil
 }

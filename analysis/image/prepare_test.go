@@ -41,6 +41,9 @@ func TestPrepare(t *testing.T) {
 		"CMYK JPEG":       {testdata(t, "cmyk.jpg"), "image/jpeg", 150, 103, 150, 103, color.RGBA{}},
 		"progressive":     {testdata(t, "progressive.jpg"), "image/jpeg", 150, 103, 150, 103, color.RGBA{}},
 		"WebP":            {testdata(t, "photo.webp"), "image/webp", 150, 103, 150, 103, color.RGBA{}},
+		"animated WebP":   {animatedWebP(300, 200, 100, 50, 150, 103, testdata(t, "photo.webp")), "image/webp", 300, 200, 300, 200, white},
+		"lossless WebP":   {losslessWebP(600, 300), "image/webp", 600, 300, 512, 256, white},
+		"grey JPEG":       {encodeJPEG(t, greys(700, 90)), "image/jpeg", 700, 90, 512, 66, color.RGBA{90, 90, 90, 255}},
 		"AVIF":            {encodeAVIF(t, halves(1080, 300, red, blue)), "image/avif", 1080, 300, 512, 142, red},
 		"HEIC":            {testdata(t, "photo.heic"), "image/heic", 150, 103, 150, 103, color.RGBA{}},
 	} {
@@ -115,7 +118,7 @@ func TestPrepareRefusesHostile(t *testing.T) {
 		"BMP":                     {append([]byte("BM"), make([]byte, 60)...), "image/bmp is not supported"},
 		"AVIF of nothing":         {[]byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00secret"), "AVIF is malformed"},
 		"HEIC of nothing":         {[]byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00secret"), "HEIC is malformed"},
-		"animated WebP":           {[]byte("RIFF\x20\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "animated WebP is not supported"},
+		"animation of no frame":   {[]byte("RIFF\x16\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "image is truncated"},
 		"truncated JPEG":          {photo[:len(photo)/2], "image is truncated"},
 		"truncated JPEG header":   {photo[:10], "image is truncated"},
 		"truncated PNG":           {pic[:len(pic)/2], "image is truncated"},
@@ -204,6 +207,12 @@ func FuzzPrepare(f *testing.F) {
 	f.Add(testdata(f, "cmyk.jpg"))
 	f.Add(testdata(f, "photo.heic"))
 	f.Add(encodeAVIF(f, pic))
+	f.Add(testdata(f, "progressive.jpg"))
+	for _, hostile := range hostileFiles(f) {
+		if len(hostile.data) < 1<<18 {
+			f.Add(hostile.data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := weftimage.Prepare(data, weftimage.Limits{Bytes: 1 << 20, Pixels: 1 << 18})
 		if err != nil {
@@ -268,6 +277,14 @@ func deep(w, h int) image.Image {
 		for x := range w {
 			img.Set(x, y, red)
 		}
+	}
+	return img
+}
+
+func greys(w, h int) image.Image {
+	img := image.NewGray(image.Rect(0, 0, w, h))
+	for i := range img.Pix {
+		img.Pix[i] = 90
 	}
 	return img
 }

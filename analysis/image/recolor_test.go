@@ -146,7 +146,7 @@ func TestConfidenceMeansSomething(t *testing.T) {
 		}
 		d := drawing{top: names[css], bottom: names[css]}
 		light.add(d, c.Light(got, 4))
-		heavy.add(d, c.Regions(got, 6, 2))
+		heavy.add(d, c.Regions(got, 6, 2, nil))
 	}
 	light.log(t, "light: recoloured photos")
 	heavy.log(t, "heavy: recoloured photos")

@@ -13,7 +13,7 @@ import (
 func Square(img image.Image, side int) *image.RGBA {
 	b := img.Bounds()
 	canvas := image.Rect(0, 0, b.Dx(), b.Dy()).Add(canvasOrigin(img, image.Rect(0, 0, b.Dx(), b.Dy())))
-	boxed := box(img, canvas, max(1, min(b.Dx(), b.Dy())/side))
+	boxed := box(img, canvas, max(1, min(b.Dx(), b.Dy())/side), nil)
 	if boxed.Bounds().Dx() == side && boxed.Bounds().Dy() == side {
 		return boxed
 	}

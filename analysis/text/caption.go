@@ -13,7 +13,7 @@ import (
 
 // CaptionVersion names the code of the caption model. Raise it with any change
 // that alters results: they are kept for ever under the version they had.
-const CaptionVersion = "1"
+const CaptionVersion = "2"
 
 // Attributes that captions yield. Category is the coarse class of a garment,
 // the one that image models tell apart.
@@ -36,6 +36,7 @@ const (
 	ConfidenceHashtag  = 0.80 // #gucci
 	ConfidenceSplit    = 0.65 // #gucciootd, taken apart whole
 	ConfidencePartial  = 0.50 // #guccixyz: a long brand name and something unknown
+	ConfidenceEmoji    = 0.45 // 👗, which may be mere decoration
 	ConfidenceLanguage = 0.40 // a word that means this in one language only, in a caption of unknown language
 	ConfidenceCommon   = 0.35 // a brand that is also a common word, written like one: gap
 	ConfidenceCapital  = 0.70 // the same with a capital inside a sentence: my Gap jeans
@@ -89,6 +90,9 @@ func newCaption(fsys fs.FS, colors *taxonomy.Colors) (*Caption, error) {
 	for _, w := range l.words.Negate {
 		add(c.fold.fold(w), entry{role: isNegate})
 	}
+	for _, w := range l.words.After {
+		add(c.fold.fold(w), entry{role: isDeny})
+	}
 	for _, f := range l.files {
 		for i := range f.Terms {
 			t := &f.Terms[i]
@@ -97,7 +101,7 @@ func newCaption(fsys fs.FS, colors *taxonomy.Colors) (*Caption, error) {
 			}
 			for _, form := range t.forms() {
 				for _, v := range form.variants(c.fold, f.Plurals) {
-					add(v, entry{kind: f.Kind, term: t, lang: form.lang, before: form.before, ambiguous: t.Ambiguous && form.latin})
+					add(v, entry{kind: f.Kind, term: t, lang: form.lang, before: form.before, emoji: form.emoji, ambiguous: t.Ambiguous && form.latin})
 				}
 			}
 		}
@@ -136,6 +140,7 @@ func (c *Caption) Analyze(caption string) []models.Attribute {
 		r.lang = r.vote()
 	}
 	r.readText()
+	r.readMentions()
 	for _, t := range tags {
 		r.readTag(t)
 	}
@@ -144,28 +149,48 @@ func (c *Caption) Analyze(caption string) []models.Attribute {
 
 // vote guesses the language from terms that are written so in one only.
 func (r *reading) vote() string {
-	fr := 0
+	votes := map[string]int{}
 	for _, h := range r.hits {
 		for _, e := range h.entries {
-			if e.role != isTerm {
+			if e.role != isTerm || e.emoji {
 				continue
 			}
-			word := r.folded[h.from:h.to]
-			if hasForm(r.fold, e.term.FR, word) && !hasForm(r.fold, e.term.EN, word) && !hasForm(r.fold, e.term.Any, word) {
-				fr++
-			} else if hasForm(r.fold, e.term.EN, word) && !hasForm(r.fold, e.term.FR, word) {
-				fr--
+			if lang := e.term.onlyIn(r.fold, r.folded[h.from:h.to]); lang != "" {
+				votes[lang]++
 			}
 		}
 	}
-	switch {
-	case fr > 0:
-		return "fr"
-	case fr < 0:
-		return "en"
-	default:
+	best, tie := "", false
+	for _, lang := range []string{"en", "fr", "es"} {
+		switch {
+		case votes[lang] > votes[best]:
+			best, tie = lang, false
+		case best != "" && votes[lang] == votes[best]:
+			tie = true
+		}
+	}
+	if tie {
 		return ""
 	}
+	return best
+}
+
+// onlyIn is the one language in which the term is written like word, "" where
+// there are more.
+func (t *term) onlyIn(f folder, word string) string {
+	if hasForm(f, t.Any, word) {
+		return ""
+	}
+	only := ""
+	for lang, forms := range map[string][]string{"en": t.EN, "fr": t.FR, "es": t.ES} {
+		if hasForm(f, forms, word) {
+			if only != "" {
+				return ""
+			}
+			only = lang
+		}
+	}
+	return only
 }
 
 func hasForm(f folder, forms []string, word string) bool {

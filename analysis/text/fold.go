@@ -13,10 +13,14 @@ import (
 // link is an address. Chinese ends it: Weibo's people write on without a space.
 var link = regexp.MustCompile(`(?i)(?:https?://|www\.)[^\s\p{Han}。、《》【】「」“”]+`)
 
-// clean brings a caption into NFKC and blanks its links out: their paths hold
-// words that nobody wrote.
+// blanks are spaces within a line, which people write more of than there are in
+// a term.
+var blanks = regexp.MustCompile(`[ \t]{2,}`)
+
+// clean brings a caption into NFKC, with single spaces, and blanks its links
+// out: their paths hold words that nobody wrote.
 func clean(caption string) string {
-	return blankLinks(norm.NFKC.String(strings.ToValidUTF8(caption, " ")))
+	return blankLinks(blanks.ReplaceAllString(norm.NFKC.String(strings.ToValidUTF8(caption, " ")), " "))
 }
 
 func blankLinks(s string) string {

@@ -44,8 +44,8 @@ func Language(caption string) string {
 func stopWords() map[string]string {
 	return map[string]string{
 		"en": "the and with my this for is was are you your it's i'm im its of that just from what how when love wearing today new these those have has got on at by but so it we our she he her his not no never without",
-		"fr": "le les des une et avec mon ma mes pour dans ce cette ces est sont du aux sur pas ne je tu nous vous il elle qui que quoi tres plus aujourd hui jour mais ou sans au j'adore en ai suis portee porte c l d j la",
-		"es": "el los las una y con mi mis para este esta estos es son del en por que muy mas pero no yo tu hoy sin al lo se como me la de",
+		"fr": "le les des une et avec mon ma mes pour dans ce cette ces est sont du aux sur pas ne je tu nous vous il elle qui que quoi tres plus aujourd hui jour mais ou sans au j'adore en ai suis portee porte c l d j la par moi c'est tout toute tous j'aime j'ai trop merci juste chez aussi encore bien depuis rien quelle quel",
+		"es": "el los las una y con mi mis para este esta estos es son del en por que muy mas pero no yo tu hoy sin al lo se como me la de nada solo desde hace mientras ni llevo gracias siempre nuevo nueva",
 	}
 }
 

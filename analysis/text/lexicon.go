@@ -25,17 +25,20 @@ type termFile struct {
 }
 
 // term is a value with the forms people write it in. A form under only_xx
-// means something else in other languages.
+// means something else in other languages. An emoji is often mere decoration.
 type term struct {
 	Value     string            `yaml:"value"`
 	Category  string            `yaml:"category"`
 	Any       []string          `yaml:"any"`
 	EN        []string          `yaml:"en"`
 	FR        []string          `yaml:"fr"`
+	ES        []string          `yaml:"es"`
 	ZH        []string          `yaml:"zh"`
 	OnlyEN    []string          `yaml:"only_en"`
 	OnlyFR    []string          `yaml:"only_fr"`
+	OnlyES    []string          `yaml:"only_es"`
 	ZHBefore  []string          `yaml:"zh_before"` // counts right before a garment only
+	Emoji     []string          `yaml:"emoji"`
 	Ambiguous bool              `yaml:"ambiguous"` // also a common word
 	Also      map[string]string `yaml:"also"`      // what the value implies
 }
@@ -44,6 +47,7 @@ type term struct {
 type wordFile struct {
 	Ignore  []string `yaml:"ignore"`
 	Negate  []string `yaml:"negate"`
+	After   []string `yaml:"denyafter"` // turn down the brand before them
 	Chain   []string `yaml:"chain"`
 	Fillers []string `yaml:"fillers"`
 }
@@ -112,7 +116,9 @@ type form struct {
 	text   string
 	lang   string // "" for any: then a caption's language doesn't matter
 	latin  bool   // of a language that takes s in the plural
+	es     bool   // of Spanish, which takes es behind a consonant
 	before bool   // zh_before
+	emoji  bool
 }
 
 func (t *term) forms() []form {
@@ -128,7 +134,10 @@ func (t *term) forms() []form {
 	add(t.FR, form{latin: true})
 	add(t.OnlyEN, form{lang: "en", latin: true})
 	add(t.OnlyFR, form{lang: "fr", latin: true})
+	add(t.ES, form{latin: true, es: true})
+	add(t.OnlyES, form{lang: "es", latin: true, es: true})
 	add(t.ZH, form{})
+	add(t.Emoji, form{emoji: true})
 	add(t.ZHBefore, form{before: true})
 	return out
 }
@@ -140,7 +149,7 @@ func (f form) variants(fold folder, plurals bool) []string {
 	out := []string{base}
 	if last := base[len(base)-1]; plurals && f.latin && last != 's' && last != 'x' {
 		switch {
-		case strings.HasSuffix(base, "ch"), strings.HasSuffix(base, "sh"):
+		case strings.HasSuffix(base, "ch"), strings.HasSuffix(base, "sh"), f.es && !strings.ContainsRune("aeiou", rune(last)):
 			out = append(out, base+"es")
 		default:
 			out = append(out, base+"s")

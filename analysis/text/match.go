@@ -15,6 +15,7 @@ const (
 	isTerm   role = iota
 	isIgnore      // swallows what it holds
 	isNegate
+	isDeny // turns down the brand before it
 )
 
 // entry is one meaning of a pattern; a pattern may have several ("denim").
@@ -25,6 +26,7 @@ type entry struct {
 	lang      string
 	before    bool
 	ambiguous bool
+	emoji     bool
 }
 
 // matcher finds every pattern in one pass.
@@ -65,6 +67,8 @@ type hit struct {
 }
 
 func (h hit) role() role { return h.entries[0].role }
+
+func (h hit) is(what role) bool { return len(h.entries) > 0 && h.entries[0].role == what }
 
 // find returns the hits in folded text: leftmost, longest, on word boundaries,
 // not overlapping.

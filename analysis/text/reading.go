@@ -2,6 +2,7 @@ package text
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -22,6 +23,7 @@ const (
 	inMention
 	inHashtag
 	inSplit
+	inEmoji
 )
 
 // evidence collects what speaks for a key.
@@ -55,7 +57,10 @@ func (r *reading) readText() {
 		for _, e := range h.entries {
 			if conf, ok := r.textConfidence(i, e); ok {
 				where := inText
-				if r.mentioned(h) {
+				switch {
+				case e.emoji:
+					where = inEmoji
+				case r.mentioned(h):
 					where = inMention
 				}
 				r.note(e, conf, where, denied[i])
@@ -79,7 +84,26 @@ func (r *reading) denials(folded string, hits []hit) []bool {
 			denied[i] = !g.clause && g.chain && before.role() == isTerm
 		}
 	}
+	r.denyBackwards(folded, hits, denied)
 	return denied
+}
+
+// denyBackwards lets "dupe" and "for exposure" turn down the brand before them,
+// and the brands that it is listed with.
+func (r *reading) denyBackwards(folded string, hits []hit, denied []bool) {
+	for i := 1; i < len(hits); i++ {
+		if hits[i].role() != isDeny {
+			continue
+		}
+		asked := strings.Contains(folded[hits[i-1].to:hits[i].from], "?") // thrifted? nope
+		for j := i - 1; j >= 0 && hits[j].role() == isTerm && (asked || isKind(hits[j], AttrBrand)); j-- {
+			g := r.matcher.gap(folded[hits[j].to:hits[j+1].from], r.chain)
+			if !g.chain && (g.clause || g.words+g.han > 1) && !(asked && j == i-1) {
+				break
+			}
+			denied[j] = true
+		}
+	}
 }
 
 // reaches reports whether a negation holds across a gap. A single Chinese
@@ -103,6 +127,8 @@ func (r *reading) textConfidence(i int, e entry) (float64, bool) {
 		return 0, false
 	case r.mentioned(h):
 		return ConfidenceMention, true
+	case e.emoji:
+		return ConfidenceEmoji, true
 	case e.ambiguous:
 		return r.commonWord(h), true
 	case e.lang != "" && r.lang == "":
@@ -128,9 +154,10 @@ func (r *reading) commonWord(h hit) float64 {
 	return ConfidenceCommon
 }
 
-// garmentAt reports whether hit i is a garment that begins at from.
+// garmentAt reports whether hit i begins at from and is a garment, or what one
+// is made of: 白真丝裙子.
 func (r *reading) garmentAt(i, from int) bool {
-	return i < len(r.hits) && r.hits[i].from == from && isGarment(r.hits[i])
+	return i < len(r.hits) && r.hits[i].from == from && (isGarment(r.hits[i]) || isKind(r.hits[i], AttrMaterial))
 }
 
 // besideGarment reports whether a garment stands close to hit i, before or
@@ -152,8 +179,10 @@ func (r *reading) besideGarment(i int) bool {
 	return near(1) || near(-1)
 }
 
-func isGarment(h hit) bool {
-	return slices.ContainsFunc(h.entries, func(e entry) bool { return e.role == isTerm && e.kind == AttrGarment })
+func isGarment(h hit) bool { return isKind(h, AttrGarment) }
+
+func isKind(h hit, kind string) bool {
+	return slices.ContainsFunc(h.entries, func(e entry) bool { return e.role == isTerm && e.kind == kind })
 }
 
 // readTag reads one hashtag: as a term, as Chinese text, or taken apart.
@@ -178,6 +207,7 @@ func (r *reading) readTag(t span) {
 		r.noteTag(r.splitter.brandAtEnd(tag), ConfidencePartial, inSplit, denied)
 		return
 	}
+	denied = denied || slices.ContainsFunc(parts, func(p part) bool { return hit{entries: p.entries}.is(isDeny) })
 	garment := slices.ContainsFunc(parts, func(p part) bool { return isGarment(hit{entries: p.entries}) })
 	for _, p := range parts {
 		if len(p.entries) > 0 && p.entries[0].role == isNegate {
@@ -189,6 +219,22 @@ func (r *reading) readTag(t span) {
 			conf = ConfidencePartial - 0.05 // #blackgirlstyle
 		}
 		r.noteTag(p.entries, conf, inSplit, denied)
+	}
+}
+
+// handle is a mention. Networks let it have points, which names don't.
+var handle = regexp.MustCompile(`@[\w.]+`)
+
+// readMentions takes handles that are a brand's name without its spaces and
+// signs: @louisvuitton, @drmartens_official.
+func (r *reading) readMentions() {
+	for _, at := range handle.FindAllStringIndex(r.folded, -1) {
+		name := strings.TrimSuffix(compact(r.folded[at[0]:at[1]]), "official")
+		for _, e := range r.splitter.exact[name] {
+			if e.role == isTerm && e.kind == AttrBrand {
+				r.note(e, ConfidenceMention, inMention, r.deniedBefore(r.at[at[0]]))
+			}
+		}
 	}
 }
 

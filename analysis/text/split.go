@@ -2,6 +2,7 @@ package text
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -10,6 +11,7 @@ type splitter struct {
 	exact   map[string][]entry // terms, ignored phrases and negations in compact form
 	fillers map[string]bool
 	longest int
+	deniers []string // compact words that turn down a brand before them
 }
 
 func newSplitter(byPattern map[string][]entry, fillers []string, fold folder) *splitter {
@@ -18,6 +20,9 @@ func newSplitter(byPattern map[string][]entry, fillers []string, fold folder) *s
 		c := compact(p)
 		s.exact[c] = append(s.exact[c], entries...)
 		s.longest = max(s.longest, len(c))
+		if entries[0].role == isDeny {
+			s.deniers = append(s.deniers, c)
+		}
 	}
 	for _, f := range fillers {
 		s.fillers[compact(fold.fold(f))] = true
@@ -77,15 +82,26 @@ func (s *splitter) known(word string) bool {
 // brandAtEnd finds an unmistakable brand at the start or end of a tag that
 // can't be split: #guccixyz.
 func (s *splitter) brandAtEnd(tag string) []entry {
+	if s.turnsDown(tag) {
+		return nil
+	}
 	const shortest = 5
 	for size := min(len(tag)-1, s.longest); size >= shortest; size-- {
 		for _, word := range []string{tag[:size], tag[len(tag)-size:]} {
 			for _, e := range s.exact[word] {
-				if e.role == isTerm && e.kind == AttrBrand && !e.ambiguous && !strings.HasPrefix(tag, "not") && !strings.HasPrefix(tag, "no") {
+				if e.role == isTerm && e.kind == AttrBrand && !e.ambiguous {
 					return []entry{e}
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// turnsDown reports whether a word that turns brands down is anywhere in a tag.
+func (s *splitter) turnsDown(tag string) bool {
+	if strings.HasPrefix(tag, "no") {
+		return true
+	}
+	return slices.ContainsFunc(s.deniers, func(word string) bool { return strings.Contains(tag, word) })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weft/internal/app"
+	"weft/internal/app/native"
 	"weft/internal/cli"
 	"weft/internal/config"
 	"weft/internal/demo"
@@ -79,7 +80,7 @@ func openDemo(ctx context.Context, env *cli.Env, tally *demo.Tally) (*app.App, e
 	if _, err := os.Stat(filepath.Join(cfg.Data, "documents.db")); err == nil {
 		return nil, cli.Usage(fmt.Errorf("%s holds data already: remove it, or choose another folder with --data", cfg.Data))
 	}
-	return app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
+	return app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, ONNX: native.ONNX, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
 }
 
 // runDemo runs the demo beside the workers, and stays up unless it is to exit.

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/internal/app"
+	"weft/internal/app/native"
 	"weft/internal/cli"
 )
 
@@ -24,7 +25,7 @@ finished; a second Ctrl-C ends it at once.`,
 		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true})
+			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true, ONNX: native.ONNX})
 			if err != nil {
 				return err
 			}

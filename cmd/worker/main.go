@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weft/internal/app"
+	"weft/internal/app/native"
 	"weft/internal/cli"
 	"weft/internal/config"
 	"weft/models"
@@ -42,7 +43,7 @@ time, and gives the rest back.
 			if err != nil {
 				return err
 			}
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-worker"}, only...)
+			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-worker", ONNX: native.ONNX}, only...)
 			if err != nil {
 				return err
 			}

@@ -14,6 +14,7 @@ import (
 
 	"weft/analysis"
 	"weft/analysis/image"
+	"weft/analysis/zoo"
 	"weft/internal/config"
 	"weft/internal/crashpoint"
 	"weft/internal/telemetry"
@@ -35,7 +36,8 @@ type Options struct {
 	NoQueue bool   // it can do without Redis: an embedded queue that isn't running is no error
 	Repairs bool   // it makes what the warehouse lacks, though it does without a queue
 	Log     *slog.Logger
-	Record  tasks.Recorder // counts beside the metrics; may be nil
+	Record  tasks.Recorder                    // counts beside the metrics; may be nil
+	ONNX    func(config.Analysis) zoo.Runtime // computes graphs; nil: this program doesn't (see internal/app/native)
 
 	// For tests.
 	Crash  *crashpoint.Points  // named crash points; nil in production
@@ -60,6 +62,7 @@ type App struct {
 	Queue      *queue.Client
 	Library    *Library
 	Registry   *analysis.Registry
+	Models     *Models // the registry, and what runs its models
 	Runner     *tasks.Runner
 	Desk       *labeling.Desk
 	Limiter    *limit.Limiter
@@ -108,7 +111,7 @@ func (a *App) open(ctx context.Context) error {
 	if a.opt.Search != nil {
 		a.Search = a.opt.Search(a.Search)
 	}
-	if a.Registry, err = analysis.Default(); err != nil {
+	if err := a.openModels(); err != nil {
 		return err
 	}
 	if a.Library, err = NewLibrary(a.Config.Profiles, a.Documents, a.Registry); err != nil {
@@ -161,10 +164,10 @@ func (a *App) steps() (tasks.Steps, error) {
 	if err != nil {
 		return nil, err
 	}
-	analyze := &tasks.Analyze{Analyzer: analysis.NewEngine(a.Registry, a.Blobs, a.Documents), Fuse: analysis.Fuse}
+	analyze := &tasks.Analyze{Analyzer: analysis.NewEngine(a.Registry, a.Blobs, a.Documents), Fuse: a.Registry.Fuse}
 	return tasks.Steps{
 		models.Fetch: &tasks.Fetch{
-			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels}},
+			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels, Memory: limits.DecodeMemory}},
 			Images:   a.Blobs, Refs: a.Documents, Resolvers: resolvers,
 			Openers: map[string]tasks.Opener{"http": opener, "https": opener},
 		},

@@ -49,7 +49,7 @@ func (r *rig) countAnalyses() *countedResults {
 	c := &countedResults{Documents: r.app.Documents, times: map[string]int{}, of: map[string]int{}}
 	r.options = func(o *app.Options) {
 		o.Steps = func(s tasks.Steps) {
-			s[models.AnalyzeLight] = &tasks.Analyze{Analyzer: analysis.NewEngine(reg, r.app.Blobs, c), Fuse: analysis.Fuse}
+			s[models.AnalyzeLight] = &tasks.Analyze{Analyzer: analysis.NewEngine(reg, r.app.Blobs, c), Fuse: reg.Fuse}
 		}
 	}
 	return c

@@ -91,3 +91,41 @@ func TestImportRefusesAnImageOverTheLimit(t *testing.T) {
 		t.Errorf("report %+v, rejects %s", rep, rejects)
 	}
 }
+
+// TestHostileImagesLeaveTheirReason on the post, beside one that is fine: no
+// image costs the post its others.
+func TestHostileImagesLeaveTheirReason(t *testing.T) {
+	r := newRig(t, plain)
+	good := picture(t, 1)
+	bomb := func(w, h uint32, depth byte) []byte {
+		head := append([]byte("IHDR"), binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, w), h)...)
+		head = append(head, depth, 2, 0, 0, 0)
+		sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(head))
+		return slices.Concat(good[:12], head, sum, good[33:])
+	}
+	want := map[string]string{
+		"wide.png": "65535×65535 pixels are over the limit of 50 MP",
+		"deep.png": "PNG of 5000×5000 pixels takes about 190 MB to decode, over the limit of 160 MB",
+		"cut.png":  "image is truncated",
+		"text.jpg": "not an image: text/plain",
+	}
+	e := entry{ID: "a", Created: "2026-03-01T10:00:00Z", Text: "a red dress", Images: []string{"good.png"}}
+	for name, data := range map[string][]byte{
+		"good.png": good, "wide.png": bomb(65535, 65535, 8), "deep.png": bomb(5000, 5000, 16),
+		"cut.png": good[:len(good)/2], "text.jpg": []byte("no image at all"),
+	} {
+		r.write(filepath.Join(r.dir, name), data)
+		if name != "good.png" {
+			e.Images = append(e.Images, name)
+		}
+	}
+	r.imports([]entry{e}, "plain")
+	r.run()
+	r.counted(map[models.State]int64{models.Done: 1})
+	post, _ := r.post("file.a", "plain")
+	for i, name := range e.Images {
+		if m := post.Media[i]; m.Reason != want[name] || (m.State == models.MediaOK) != (want[name] == "") {
+			t.Errorf("%s is %s: %q, want %q", name, m.State, m.Reason, want[name])
+		}
+	}
+}

@@ -68,11 +68,11 @@ func (a *App) subject(post models.Post, results []models.Result, spent map[model
 		tier[step] = append(tier[step], r)
 		spent[step] += r.Cost
 	}
-	out := profile.Subject{Post: &post, Light: analysis.Fuse(tier[models.AnalyzeLight])}
+	out := profile.Subject{Post: &post, Light: a.Registry.Fuse(tier[models.AnalyzeLight])}
 	counted[models.AnalyzeLight]++
 	if len(tier[models.AnalyzeHeavy]) > 0 {
 		counted[models.AnalyzeHeavy]++
-		out.Heavy = analysis.Fuse(results)
+		out.Heavy = a.Registry.Fuse(results)
 	}
 	return out
 }

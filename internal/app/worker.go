@@ -28,6 +28,11 @@ func (a *App) Work(ctx context.Context) error {
 		return err
 	}
 	defer stopMetrics()
+	measured, err := a.prepareModels(ctx)
+	if err != nil {
+		return err
+	}
+	defer measured()
 	served := maps.Clone(cfg.Queues)
 	maps.DeleteFunc(served, func(_ models.Step, n int) bool { return n == 0 })
 	servers, err := a.Queue.Serve(a.Runner, queue.ServeOptions{

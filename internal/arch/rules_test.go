@@ -89,6 +89,7 @@ func drivers() map[string][]string {
 		"go.opentelemetry.io/otel/exporters":        {"weft/internal/telemetry"},
 		"github.com/corona10/goimagehash":           {"weft/analysis/image"},
 		"github.com/petar-dambovaliev/aho-corasick": {"weft/analysis/text"},
+		"github.com/yalue/onnxruntime_go":           {"weft/analysis/onnx"},
 		"github.com/spf13/cobra":                    {"weft/cmd", "weft/internal/cli"},
 		"github.com/vbauerster/mpb":                 {"weft/cmd", "weft/internal/cli", "weft/internal/live"},
 	}
@@ -113,6 +114,11 @@ func testOnly() map[string][]string {
 // light are commands that must not link DuckDB: it adds 50 MB to each.
 func light(path string) bool {
 	return within(path, "weft/cmd") && path != "weft/cmd/weft" && path != "weft/cmd/api"
+}
+
+// computes are the commands that may link ONNX Runtime's binding. It needs cgo.
+func computes(path string) bool {
+	return !within(path, "weft/cmd") || path == "weft/cmd/weft" || path == "weft/cmd/worker"
 }
 
 // pkg is what the rules read of go list's answer.
@@ -144,6 +150,9 @@ func violations(pkgs []pkg) []string {
 		}
 		if light(p.ImportPath) && slices.ContainsFunc(p.Deps, func(d string) bool { return within(d, "github.com/duckdb") }) {
 			out = append(out, p.ImportPath+": links DuckDB; only cmd/weft and cmd/api may")
+		}
+		if !computes(p.ImportPath) && slices.ContainsFunc(p.Deps, func(d string) bool { return within(d, "github.com/yalue") }) {
+			out = append(out, p.ImportPath+": links ONNX Runtime; only cmd/weft and cmd/worker may")
 		}
 	}
 	slices.Sort(out)

@@ -43,6 +43,7 @@ type Config struct {
 	Archive   Archive
 	Limits    Limits
 	Images    Images
+	Analysis  Analysis
 
 	Crawl   Crawl
 	Sources Sources
@@ -75,6 +76,26 @@ type History struct {
 	Warehouse   string // of the table that they are loaded into; empty: none
 	QueryBytes  int64  // most bytes that a query of the warehouse may be billed for
 	StorageRead bool   // fetch its answers through the Storage Read API
+}
+
+// Analysis is which learned models there are, and what computes them.
+type Analysis struct {
+	Models      []string // files that declare models, beside those that ship
+	ONNXRuntime string   // the shared library; empty: it is looked for
+	Embedding   string   // the model whose embeddings search compares; empty: none
+}
+
+// Folders are where `make deps` leaves the ONNX Runtime library.
+func (Analysis) Folders() []string {
+	cache := os.Getenv("XDG_CACHE_HOME")
+	if cache == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil
+		}
+		cache = filepath.Join(home, ".cache")
+	}
+	return []string{filepath.Join(cache, "weft", "onnxruntime")}
 }
 
 // Queue is how queues are watched.
@@ -125,6 +146,7 @@ type Limits struct {
 	ImageBytes   int64
 	ImagePixels  int64
 	DecodePixels int64
+	DecodeMemory int64
 }
 
 // Images is how images are fetched from the web.
@@ -227,13 +249,15 @@ func Default() Config {
 		}},
 		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second, MergeAge: time.Hour, MergeBytes: 128 << 20},
 		History: History{QueryBytes: 100 << 30},
-		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000},
+		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000, DecodeMemory: 160 << 20},
 		Images:  Images{Timeout: 20 * time.Second},
 		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
 		API:     API{Listen: "127.0.0.1:8090"},
 		Drain:   150 * time.Second,
+
+		Analysis: Analysis{Embedding: "garment-l"},
 	}
 }
 

@@ -43,6 +43,7 @@ func (c *Config) keys() []key {
 	keys := c.storeKeys()
 	keys = append(keys, c.queueKeys()...)
 	keys = append(keys, c.stepKeys()...)
+	keys = append(keys, c.analysisKeys()...)
 	keys = append(keys, c.sourceKeys()...)
 	return append(keys, c.serviceKeys()...)
 }
@@ -101,8 +102,19 @@ func (c *Config) stepKeys() []key {
 		size("archive.merge_bytes", &c.Archive.MergeBytes, "About how large merged parts get."),
 		size("limits.image_bytes", &c.Limits.ImageBytes, "Largest image file that is taken, such as 32MiB."),
 		number("limits.image_pixels", &c.Limits.ImagePixels, "Most pixels (width × height) an image may have."),
-		number("limits.decode_pixels", &c.Limits.DecodePixels, "Most pixels that are decoded at one time in a process, over all images: it bounds memory, at usually 3 bytes each and up to 16 (progressive JPEG)."),
+		number("limits.decode_pixels", &c.Limits.DecodePixels, "Most pixels that are decoded at one time in a process, over all images: it bounds memory, a pixel counting as 4 bytes and those of costly formats for several."),
+		size("limits.decode_memory", &c.Limits.DecodeMemory, "Most memory that decoding one image may take, told from its header: 40 MP of PNG, 80 MP of JPEG (20 if progressive), 2.6 MP of AVIF or HEIC."),
 	)
+}
+
+func (c *Config) analysisKeys() []key {
+	library := text("analysis.onnxruntime", &c.Analysis.ONNXRuntime, "The shared library of ONNX Runtime, 1.24 or newer, which computes the learned models. It is loaded when the first of them is needed; `make deps` fetches one.")
+	library.shown = "that of make deps, else the system's"
+	return []key{
+		texts("analysis.models", &c.Analysis.Models, "Files that declare models beside those that ship: see [models](models/README.md). In the variable: separated by commas."),
+		library,
+		text("analysis.embedding", &c.Analysis.Embedding, "The model whose embeddings search compares for \"more like this\"; empty is none. After a change `weft reindex` is needed."),
+	}
 }
 
 func (c *Config) serviceKeys() []key {

@@ -1,0 +1,99 @@
+package image
+
+import (
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weft/models"
+)
+
+// labelledPhoto is a photo whose garment's main colour was named by eye.
+type labelledPhoto struct{ path, color string }
+
+// labelledPhotos reads the labels. The photos themselves are no part of the
+// repository.
+func labelledPhotos(t testing.TB) []labelledPhoto {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "photos.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(shared(t), "data", "clothing")
+	var out []labelledPhoto
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) == 3 && !strings.HasPrefix(line, "#") {
+			out = append(out, labelledPhoto{filepath.Join(root, filepath.FromSlash(f[0])), f[1]})
+		}
+	}
+	if len(out) != 200 {
+		t.Fatalf("%d labelled photos, want 200", len(out))
+	}
+	return out
+}
+
+func (p labelledPhoto) rendition(t testing.TB) image.Image {
+	t.Helper()
+	data, err := os.ReadFile(p.path)
+	if err != nil {
+		t.Skipf("no photo: %v", err)
+	}
+	prepared, err := Prepare(data, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := DecodeRendition(prepared.Rendition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// tally is how often a colour model agrees with the labels.
+type tally struct{ n, name, any, family int }
+
+func (s *tally) add(c *Colors, found []models.Attribute, want string) {
+	s.n++
+	first := true
+	for _, a := range found {
+		switch {
+		case a.Name == AttrFamily:
+			if a.Value == c.taxonomy.Family(want) {
+				s.family++
+			}
+		case a.Value == want:
+			s.any++
+			if first {
+				s.name++
+			}
+			first = false
+		default:
+			first = false
+		}
+	}
+}
+
+func (s *tally) String() string {
+	part := func(v int) float64 { return float64(v) / float64(max(1, s.n)) }
+	return fmt.Sprintf("first name right in %.3f of %d, among the names in %.3f, family right in %.3f", part(s.name), s.n, part(s.any), part(s.family))
+}
+
+// TestColorsOfLabelledPhotos holds the colour models to what a person called the
+// colours. docs/models/color.md has the numbers.
+func TestColorsOfLabelledPhotos(t *testing.T) {
+	c := newTestColors(t)
+	var light, regions tally
+	for _, p := range labelledPhotos(t) {
+		img := p.rendition(t)
+		light.add(c, c.Light(img, 4), p.color)
+		regions.add(c, c.Regions(img, 6, 2, nil), p.color)
+		if os.Getenv("SHOW") != "" {
+			fmt.Println(filepath.Base(p.path), p.color, c.Light(img, 4)[0].Value, c.Regions(img, 6, 2, nil)[0].Value)
+		}
+	}
+	t.Logf("light:   %s", &light)
+	t.Logf("regions: %s", &regions)
+}
