@@ -3,8 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -31,13 +29,14 @@ import (
 	"weft/storage/storagetest"
 )
 
-// rig is the API over real HTTP, on search and documents in SQLite.
+// rig is the API over real HTTP, on search and documents in SQLite, with a key for each role.
 type rig struct {
 	url       string
 	search    *sqlite.Search
 	documents *sqlite.Documents
 	log       *bytes.Buffer
 	server    *httptest.Server
+	keys      map[models.Role]string
 
 	mu       sync.Mutex
 	observed []string
@@ -50,11 +49,9 @@ func (r *rig) told() string {
 	return r.log.String()
 }
 
-const secret = "s3cret-token"
-
 func start(t *testing.T, change func(*api.Params)) *rig {
 	t.Helper()
-	r := &rig{log: &bytes.Buffer{}}
+	r := &rig{log: &bytes.Buffer{}, keys: map[models.Role]string{}}
 	var err error
 	if r.search, err = sqlite.OpenSearch(t.Context(), filepath.Join(t.TempDir(), "search.db")); err != nil {
 		t.Fatal(err)
@@ -62,9 +59,12 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	if r.documents, err = sqlite.OpenDocuments(t.Context(), filepath.Join(t.TempDir(), "documents.db")); err != nil {
 		t.Fatal(err)
 	}
+	for _, role := range models.Roles() {
+		r.keys[role] = r.key(t, string(role), role)
+	}
+	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	p := api.Params{
-		Search: r.search, Posts: r.documents, Tokens: []api.Token{{Name: "ana", SHA256: hash(secret)}},
-		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Search: r.search, Posts: r.documents, Keys: r.documents, Audit: r.documents, Requests: r.documents, Log: log,
 		Observe: func(route, method string, status int, _ time.Duration) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -73,6 +73,9 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	}
 	if change != nil {
 		change(&p)
+	}
+	if p.Guard, err = api.NewGuard(api.GuardParams{Keys: r.documents, Sessions: r.documents, Log: log, Now: p.Now}); err != nil {
+		t.Fatal(err)
 	}
 	h, err := api.New(p)
 	if err != nil {
@@ -89,9 +92,14 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	return r
 }
 
-func hash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
+// key makes a key and returns what its holder sends.
+func (r *rig) key(t *testing.T, name string, role models.Role) string {
+	t.Helper()
+	shown, k := api.NewKey(name, role, "", time.Now())
+	if err := r.documents.AddKey(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	return shown
 }
 
 type reply struct {
@@ -110,14 +118,14 @@ func (r reply) into(t *testing.T, v any) {
 	}
 }
 
-// ask sends a request with the token; edit may change it.
+// ask sends a request with the admin's key; edit may change it.
 func (r *rig) ask(t *testing.T, method, path string, edit func(*http.Request)) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+secret)
+	req.Header.Set("Authorization", "Bearer "+r.keys[models.Admin])
 	if edit != nil {
 		edit(req)
 	}
@@ -265,10 +273,11 @@ func TestSearchRefuses(t *testing.T) {
 		var e struct {
 			Title, Detail, Type string
 			Status              int
+			RequestID           string `json:"request_id"`
 			Errors              []struct{ Message, Location string }
 		}
 		a.into(t, &e)
-		if a.status != 422 || e.Status != 422 || len(e.Errors) == 0 || e.Errors[0].Location != where || e.Errors[0].Message == "" {
+		if a.status != 422 || e.Status != 422 || len(e.Errors) == 0 || e.Errors[0].Location != where || e.Errors[0].Message == "" || e.RequestID != a.header.Get("X-Request-ID") {
 			t.Errorf("%s: %d %s; want 422 with %s", query, a.status, a.body, where)
 		}
 		if strings.Contains(strings.ToLower(a.body), "canary") {
@@ -312,49 +321,6 @@ func TestGetPost(t *testing.T) {
 	for path, want := range map[string]int{"/v1/posts/file.1": 410, "/v1/posts/file.2": 404, "/v1/posts/canary": 422, "/v1/posts/": 404} {
 		if a := r.get(t, path); a.status != want || strings.Contains(a.body, "canary") || a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d %s; want %d", path, a.status, a.body, want)
-		}
-	}
-}
-
-func TestTokens(t *testing.T) {
-	r := start(t, nil)
-	for header, want := range map[string]int{
-		"": 401, "Bearer": 401, "Bearer wrong": 401, secret: 401, "Basic " + secret: 401, "Bearer " + secret: 200, "bearer  " + secret: 200, "Bearer " + hash(secret): 401,
-	} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) { req.Header.Set("Authorization", header) })
-		if a.status != want || (want == 401) != (a.header.Get("WWW-Authenticate") == "Bearer") || strings.Contains(a.body, "wrong") {
-			t.Errorf("Authorization %q: %d %s", header, a.status, a.body)
-		}
-	}
-	anonymous := func(req *http.Request) { req.Header.Del("Authorization") }
-	for path, want := range map[string]int{"/v1/posts/file.1": 401, "/healthz": 200, "/readyz": 200, "/openapi.json": 200, "/docs/": 200} {
-		if a := r.ask(t, http.MethodGet, path, anonymous); a.status != want {
-			t.Errorf("%s without a token: %d, want %d", path, a.status, want)
-		}
-	}
-	if log := r.told(); !strings.Contains(log, "token=ana") || strings.Contains(log, secret) {
-		t.Errorf("the log names the token's holder, and no token: %s", log)
-	}
-	for _, token := range []api.Token{{Name: "x", SHA256: "short"}, {SHA256: hash("x")}, {Name: "x", SHA256: strings.Repeat("g", 64)}} {
-		p := api.Params{Search: r.search, Posts: r.documents, Log: slog.New(slog.DiscardHandler), Tokens: []api.Token{token}}
-		if _, err := api.New(p); err == nil {
-			t.Errorf("the token %+v is taken", token)
-		}
-	}
-}
-
-// Without tokens the API is for this machine; a name that a web page made point here is none of its own.
-func TestWithoutTokens(t *testing.T) {
-	r := start(t, func(p *api.Params) { p.Tokens = nil })
-	for host, want := range map[string]int{"": 200, "localhost:8090": 200, "[::1]:8090": 200, "LOCALHOST": 200, "evil.example:8090": 421, "127.0.0.1.evil.example": 421} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) {
-			req.Header.Del("Authorization")
-			if host != "" {
-				req.Host = host
-			}
-		})
-		if a.status != want {
-			t.Errorf("Host %q: %d, want %d", host, a.status, want)
 		}
 	}
 }

@@ -114,17 +114,16 @@ type postInput struct {
 type postOutput struct{ Body Post }
 
 // posts registers the operations on posts.
-func (s *server) posts(a huma.API) {
-	huma.Register(a, huma.Operation{
+func (s *server) posts() {
+	register(s, action{Role: models.Viewer, Operation: huma.Operation{
 		OperationID: "search-posts", Method: http.MethodGet, Path: "/v1/posts", Tags: []string{"posts"},
 		Summary: "Search recent posts", Description: "One page of the posts that all filters fit.",
-		Errors: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
-	}, s.searchPosts)
-	huma.Register(a, huma.Operation{
+	}}, s.searchPosts)
+	register(s, action{Role: models.Viewer, Operation: huma.Operation{
 		OperationID: "get-post", Method: http.MethodGet, Path: "/v1/posts/{id}", Tags: []string{"posts"},
 		Summary: "Read one post", Description: "404 for a post that is not in search, 410 for one that was deleted.",
-		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusGone, http.StatusServiceUnavailable},
-	}, s.getPost)
+		Errors: []int{http.StatusNotFound, http.StatusGone},
+	}}, s.getPost)
 }
 
 func (s *server) searchPosts(ctx context.Context, in *searchInput) (*searchOutput, error) {

@@ -6,22 +6,23 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"weft/api"
 	"weft/models"
 )
 
+// Guard knows who asks the API and the monitor, by the stored keys and sessions.
+func (a *App) Guard() (*api.Guard, error) {
+	return api.NewGuard(api.GuardParams{Keys: a.Documents, Sessions: a.Documents, Life: a.Config.API.Session, Log: a.Log, Now: a.opt.Now})
+}
+
 // API returns the HTTP API over the opened stores.
-func (a *App) API() (http.Handler, error) {
-	var tokens []api.Token
-	for _, t := range a.Config.API.Tokens {
-		name, hash, _ := strings.Cut(t, ":") // the configuration has checked it
-		tokens = append(tokens, api.Token{Name: name, SHA256: hash})
-	}
+func (a *App) API(guard *api.Guard) (http.Handler, error) {
 	return api.New(api.Params{
-		Search: a.Search, Posts: a.Documents, Tokens: tokens, Observe: a.Metrics.Request, Log: a.Log,
+		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents,
+		Search: a.Search, Posts: a.Documents,
+		Rate: float64(a.Config.API.Rate), Now: a.opt.Now, Observe: a.Metrics.Request, Log: a.Log,
 		Checks: []api.Check{
 			{Name: "documents", Ask: func(ctx context.Context) error { _, err := a.Documents.Meta(ctx, "ready"); return err }},
 			{Name: "search", Ask: func(ctx context.Context) error {
@@ -39,7 +40,11 @@ func (a *App) API() (http.Handler, error) {
 // ends, and then lets the requests under way come to their end, for as long as
 // draining may take. It tells ready where it listens.
 func (a *App) ServeAPI(ctx context.Context, ready func(url string)) error {
-	h, err := a.API()
+	guard, err := a.Guard()
+	if err != nil {
+		return err
+	}
+	h, err := a.API(guard)
 	if err != nil {
 		return err
 	}

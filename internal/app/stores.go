@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/api"
 	"weft/internal/config"
 	"weft/internal/reindex"
 	"weft/labeling"
@@ -43,6 +44,11 @@ type Documents interface {
 	history.Manifest
 	reindex.Posts
 	ProfileStore
+	api.Keyring
+	api.Keys
+	api.Sessions
+	api.Audit
+	api.Requests
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
 	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)

@@ -107,23 +107,8 @@ func (l *loader) checkMonitor() {
 	}
 }
 
-// bearerPattern is a token's holder and its hash.
-var bearerPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,32}:[0-9a-f]{64}$`)
-
 func (l *loader) checkAPI() {
-	a := l.config.API
-	if l.address("api.listen", a.Listen) && !loopback(a.Listen) && len(a.Tokens) == 0 {
-		l.refuse("api.listen", "%q can be reached from other machines: name a token in api.tokens, or listen on 127.0.0.1", a.Listen)
-	}
-	for i, t := range a.Tokens {
-		if !bearerPattern.MatchString(t) {
-			l.refuse("api.tokens", "token %d is not of the form name:hash, the hash being SHA-256 in 64 hex digits", i+1)
-		}
-		name, _, _ := strings.Cut(t, ":")
-		if slices.ContainsFunc(a.Tokens[:i], func(o string) bool { return strings.HasPrefix(o, name+":") }) {
-			l.refuse("api.tokens", "token %d: there are two of its name", i+1)
-		}
-	}
+	l.address("api.listen", l.config.API.Listen)
 }
 
 // refuse reports a problem with a key where its value was set.

@@ -114,8 +114,9 @@ func (c *Config) serviceKeys() []key {
 		text("monitor.listen", &c.Monitor.Listen, "Address of the queue monitor; empty is off."),
 		users("monitor.users", &c.Monitor.Users, "Who may log in to the monitor: a list of {name, password_hash (bcrypt), role: viewer or operator}. In the variable: `name:role:hash`, separated by commas."),
 		secret("monitor.session_key", &c.Monitor.SessionKey, "At least 32 characters that sign the monitor's session cookies; empty takes a random key, so that a restart logs everybody out."),
-		text("api.listen", &c.API.Listen, "Address of the API."),
-		hashes("api.tokens", &c.API.Tokens, "Who may ask the API: a list of `name:hash`, the SHA-256 of a bearer token in hex; `api token NAME` makes one. Without any, only this machine may. In the variable: separated by commas."),
+		text("api.listen", &c.API.Listen, "Address of the API, and of all that `weft up` serves. Whoever asks needs a key: `api key create` makes one."),
+		number("api.rate", &c.API.Rate, "Requests a second that one key may send to the API, twice as many at once."),
+		span("api.session", &c.API.Session, time.Minute, "How long a login of the web app or the monitor lasts."),
 		span("drain", &c.Drain, time.Second, "How long SIGTERM waits for running steps; longer than the longest time-out of a step."),
 	}
 }
