@@ -13,9 +13,11 @@ package api
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,12 +35,6 @@ type Search interface {
 	Get(ctx context.Context, id string) (models.SearchDoc, error)
 }
 
-// Posts tells a deleted post from one that never was.
-type Posts interface {
-	// Post returns a post with its runs, or models.ErrNotFound.
-	Post(ctx context.Context, id string) (models.Post, []models.Run, error)
-}
-
 // Check asks one store whether it answers.
 type Check struct {
 	Name string
@@ -47,13 +43,21 @@ type Check struct {
 
 // Params is what the API needs.
 type Params struct {
-	Guard    *Guard   // knows who asks; required
-	Keys     Keys     // required
-	Audit    Audit    // required
-	Requests Requests // required
-	Search   Search   // required
-	Posts    Posts    // required
-	Checks   []Check  // of readiness
+	Guard      *Guard // knows who asks
+	Keys       Keys
+	Audit      Audit
+	Requests   Requests
+	Search     Search
+	Posts      Posts
+	Images     Images
+	Desk       Desk
+	Pipeline   Pipeline
+	Runs       Runs
+	Profiles   Profiles
+	Subjects   Subjects
+	Forgetting Forgetting
+	Checks     []Check // of readiness; there may be none
+	Secret     []byte  // signs cursors and links: 32 bytes or more, the same in all processes
 
 	Rate    float64       // requests a second that one key may send, twice as many at once; 0: as many as it likes
 	Timeout time.Duration // of a request; 30 seconds when zero
@@ -78,8 +82,8 @@ type server struct {
 
 // New returns the handler, or what is missing.
 func New(p Params) (http.Handler, error) {
-	if p.Guard == nil || p.Keys == nil || p.Audit == nil || p.Requests == nil || p.Search == nil || p.Posts == nil || p.Log == nil {
-		return nil, errors.New("api: Guard, Keys, Audit, Requests, Search, Posts and Log are required")
+	if err := p.check(); err != nil {
+		return nil, err
 	}
 	if p.Timeout <= 0 {
 		p.Timeout = 30 * time.Second
@@ -97,6 +101,25 @@ func New(p Params) (http.Handler, error) {
 	return s, nil
 }
 
+// check says what is missing.
+func (p *Params) check() error {
+	var missing []string
+	for name, there := range map[string]bool{
+		"Guard": p.Guard != nil, "Keys": p.Keys != nil, "Audit": p.Audit != nil, "Requests": p.Requests != nil, "Search": p.Search != nil,
+		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
+		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
+	} {
+		if !there {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return fmt.Errorf("api: missing, or too short: %s", strings.Join(missing, ", "))
+}
+
 // operations puts the API itself on the mux: one line for each resource.
 func (s *server) operations() {
 	s.api = humago.New(s.mux, settings())
@@ -105,7 +128,12 @@ func (s *server) operations() {
 	s.sessions()
 	s.keys()
 	s.audit()
+	s.search()
 	s.posts()
+	s.labels()
+	s.profiles()
+	s.pipeline()
+	s.forget()
 	s.describeProblems()
 }
 

@@ -24,7 +24,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weft/api"
+	"weft/labeling"
 	"weft/models"
+	"weft/storage/blobs"
 	"weft/storage/sqlite"
 	"weft/storage/storagetest"
 )
@@ -37,6 +39,7 @@ type rig struct {
 	log       *bytes.Buffer
 	server    *httptest.Server
 	keys      map[models.Role]string
+	images    *blobs.Store
 
 	mu       sync.Mutex
 	observed []string
@@ -59,12 +62,17 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	if r.documents, err = sqlite.OpenDocuments(t.Context(), filepath.Join(t.TempDir(), "documents.db")); err != nil {
 		t.Fatal(err)
 	}
+	if r.images, err = blobs.Open(t.Context(), "mem://"); err != nil {
+		t.Fatal(err)
+	}
 	for _, role := range models.Roles() {
 		r.keys[role] = r.key(t, string(role), role)
 	}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	p := api.Params{
-		Search: r.search, Posts: r.documents, Keys: r.documents, Audit: r.documents, Requests: r.documents, Log: log,
+		Search: r.search, Posts: r.documents, Keys: r.documents, Audit: r.documents, Requests: r.documents, Runs: r.documents, Forgetting: r.documents,
+		Images: r.images, Desk: desk{labeling.NewDesk(r.documents, r.documents, nobody{}, time.Now, nil), r.documents}, Pipeline: pipeline{r.documents},
+		Profiles: library{r.documents}, Subjects: library{r.documents}, Secret: bytes.Repeat([]byte{7}, 32), Log: log,
 		Observe: func(route, method string, status int, _ time.Duration) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -85,7 +93,7 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	r.url = r.server.URL
 	t.Cleanup(func() {
 		r.server.Close()
-		if err := errors.Join(r.search.Close(), r.documents.Close()); err != nil {
+		if err := errors.Join(r.search.Close(), r.documents.Close(), r.images.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -198,7 +206,7 @@ func TestSearchFilters(t *testing.T) {
 		"sort=oldest&facet=source&facet=color&limit=100":               {Sort: "oldest", Facets: []string{"source", "color"}, Limit: 100},
 	} {
 		t.Run(query, func(t *testing.T) {
-			a := r.get(t, "/v1/posts?"+query)
+			a := r.get(t, "/v1/search?"+query)
 			if a.status != http.StatusOK {
 				t.Fatalf("%d: %s", a.status, a.body)
 			}
@@ -225,7 +233,7 @@ func TestSearchPages(t *testing.T) {
 	r := start(t, nil)
 	docs := r.fill(t, 57)
 	seen := map[string]bool{}
-	path, pages := "/v1/posts?limit=10", 0
+	path, pages := "/v1/search?limit=10", 0
 	for next := path; next != "" && pages < 10; pages++ {
 		var got page
 		r.get(t, next).into(t, &got)
@@ -242,11 +250,11 @@ func TestSearchPages(t *testing.T) {
 	var first page
 	r.get(t, path).into(t, &first)
 	for name, query := range map[string]string{"another query's": "q=dress&cursor=" + first.NextCursor, "an invented one": "cursor=abc"} {
-		if a := r.get(t, "/v1/posts?"+query); a.status != 422 || !strings.Contains(a.body, "next_cursor") {
+		if a := r.get(t, "/v1/search?"+query); a.status != 422 || !strings.Contains(a.body, "next_cursor") {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := r.get(t, "/v1/posts?q=nothinglikeit"); !strings.Contains(a.body, `"items":[]`) || a.status != 200 {
+	if a := r.get(t, "/v1/search?q=nothinglikeit"); !strings.Contains(a.body, `"items":[]`) || a.status != 200 {
 		t.Errorf("no hits: %d %s", a.status, a.body)
 	}
 }
@@ -269,7 +277,7 @@ func TestSearchRefuses(t *testing.T) {
 		"since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z": "query.until",
 		"facet=canary" + strings.Repeat("&facet=canary", 20):    "query.facet",
 	} {
-		a := r.get(t, "/v1/posts?"+query)
+		a := r.get(t, "/v1/search?"+query)
 		var e struct {
 			Title, Detail, Type string
 			Status              int
@@ -288,7 +296,7 @@ func TestSearchRefuses(t *testing.T) {
 		}
 	}
 	words := neturl.QueryEscape(strings.TrimSpace(strings.Repeat("canary ", 65)))
-	if a := r.get(t, "/v1/posts?q="+words); a.status != 422 || strings.Contains(a.body, "canary") {
+	if a := r.get(t, "/v1/search?q="+words); a.status != 422 || strings.Contains(a.body, "canary") {
 		t.Errorf("more words than search takes: %d %s", a.status, a.body)
 	}
 }
@@ -329,7 +337,7 @@ func TestRequestIDs(t *testing.T) {
 	r := start(t, nil)
 	var all []string
 	for sent, kept := range map[string]bool{"abc-1.2_3": true, "": false, "a b": false, strings.Repeat("x", 65): false} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) { req.Header.Set("X-Request-ID", sent) })
+		a := r.ask(t, http.MethodGet, "/v1/search", func(req *http.Request) { req.Header.Set("X-Request-ID", sent) })
 		got := a.header.Get("X-Request-ID")
 		if (got == sent) != kept || len(got) < 5 {
 			t.Errorf("sent %q, got %q", sent, got)
@@ -354,10 +362,10 @@ func TestWhatIsNotThere(t *testing.T) {
 	}{
 		{"GET", "/nothing", 0, 404, ""},
 		{"GET", "/v1/posts/file.1/more", 0, 404, ""},
-		{"POST", "/v1/posts", 2, 405, "GET, HEAD"},
+		{"POST", "/v1/search", 2, 405, "GET, HEAD"},
 		{"DELETE", "/v1/posts/file.1", 0, 405, "GET, HEAD"},
 		{"BREW", "/healthz", 0, 405, "GET, HEAD"},
-		{"POST", "/v1/posts", 1<<20 + 1, 413, ""},
+		{"POST", "/v1/search", 1<<20 + 1, 413, ""},
 		{"GET", "/schemas/SearchDoc.json", 0, 404, ""},
 	} {
 		a := r.ask(t, c.method, c.path, func(req *http.Request) {
@@ -404,7 +412,7 @@ func TestStoreTrouble(t *testing.T) {
 		{models.Faultf(models.Permanent, "10.1.2.3 refuses"), 422, ""},
 	} {
 		r := start(t, func(p *api.Params) { p.Search, p.Timeout = broken{c.err}, 50*time.Millisecond })
-		a := r.get(t, "/v1/posts")
+		a := r.get(t, "/v1/search")
 		if a.status != c.status || a.header.Get("Retry-After") != c.after || strings.Contains(a.body, "10.1.2.3") {
 			t.Errorf("%v gives %d after %q: %s", c.err, a.status, a.header.Get("Retry-After"), a.body)
 		}

@@ -51,7 +51,7 @@ func (s *server) once(act *action, do http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		now := s.Now().UTC()
 		mine := models.Reservation{
-			ID: digest(of(r.Context()).who.ID, act.OperationID, key), Hash: digest(r.URL.RequestURI(), string(body)), At: now, Expires: now.Add(pendingFor),
+			ID: digest(of(r.Context()).who.ID, act.OperationID, key), Hash: digest(r.URL.RequestURI(), string(body)), At: now, Expires: now.Add(max(pendingFor, act.Timeout+time.Minute)),
 		}
 		there, err := s.Requests.ReserveRequest(r.Context(), mine)
 		if errors.Is(err, models.ErrConflict) {

@@ -63,6 +63,14 @@ func (s *server) failed(ctx context.Context, store string, err error) error {
 	}
 }
 
+// missing is failed for a document whose kind is known.
+func (s *server) missing(ctx context.Context, kind string, err error) error {
+	if errors.Is(err, models.ErrNotFound) {
+		return huma.Error404NotFound("there is no such " + kind)
+	}
+	return s.failed(ctx, "documents", err)
+}
+
 // writeProblem writes an error outside of huma's operations in the same form.
 func writeProblem(w http.ResponseWriter, r *http.Request, status int, detail string) {
 	e := problem{&huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}, of(r.Context()).id}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -18,10 +19,16 @@ func (a *App) Guard() (*api.Guard, error) {
 }
 
 // API returns the HTTP API over the opened stores.
-func (a *App) API(guard *api.Guard) (http.Handler, error) {
+func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
+	secret, err := a.secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := ports{a}
 	return api.New(api.Params{
-		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents,
-		Search: a.Search, Posts: a.Documents,
+		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
+		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: desk{a}, Runs: a.Documents,
+		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p,
 		Rate: float64(a.Config.API.Rate), Now: a.opt.Now, Observe: a.Metrics.Request, Log: a.Log,
 		Checks: []api.Check{
 			{Name: "documents", Ask: func(ctx context.Context) error { _, err := a.Documents.Meta(ctx, "ready"); return err }},
@@ -36,6 +43,19 @@ func (a *App) API(guard *api.Guard) (http.Handler, error) {
 	})
 }
 
+// secret signs what all processes of an installation give out. It is kept as a
+// reserved request, because of several that make one at the same time the first wins.
+func (a *App) secret(ctx context.Context) ([]byte, error) {
+	fresh := make([]byte, 32)
+	rand.Read(fresh) // never fails: the program ends instead
+	now := a.opt.Now()
+	kept, err := a.Documents.ReserveRequest(ctx, models.Reservation{ID: "secret of the api", Status: 1, Body: fresh, At: now, Expires: now.AddDate(100, 0, 0)})
+	if err != nil && !errors.Is(err, models.ErrConflict) {
+		return nil, fmt.Errorf("app: api: secret: %w", err)
+	}
+	return kept.Body, nil
+}
+
 // ServeAPI serves the API and the metrics where the configuration says until ctx
 // ends, and then lets the requests under way come to their end, for as long as
 // draining may take. It tells ready where it listens.
@@ -44,7 +64,7 @@ func (a *App) ServeAPI(ctx context.Context, ready func(url string)) error {
 	if err != nil {
 		return err
 	}
-	h, err := a.API(guard)
+	h, err := a.API(ctx, guard)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func TestServeAPIFinishesWhatItBegan(t *testing.T) {
 	}
 	answered := make(chan int, 1)
 	go func() {
-		status, _ := get(t, url+"/v1/posts", key)
+		status, _ := get(t, url+"/v1/search", key)
 		answered <- status
 	}()
 	<-search.asked
@@ -123,7 +123,7 @@ func TestServeAPIFinishesWhatItBegan(t *testing.T) {
 // Without a queue there are no depths to tell, and the rest is told.
 func TestAPICountsRequests(t *testing.T) {
 	a := openAPI(t, &slowSearch{})
-	h, err := a.API(guardOf(t, a))
+	h, err := a.API(t.Context(), guardOf(t, a))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestAPICountsRequests(t *testing.T) {
 // What is away is named, and the process is still there.
 func TestAPIIsNotReadyWithoutItsStores(t *testing.T) {
 	a := openAPI(t, &slowSearch{})
-	h, err := a.API(guardOf(t, a))
+	h, err := a.API(t.Context(), guardOf(t, a))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestAPIIsNotReadyWithoutItsStores(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/v1/posts": 503} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/v1/search": 503} {
 		status, body := get(t, server.URL+path, key)
 		if status != want || (want == 503 && strings.Contains(body, "sql")) {
 			t.Errorf("%s: %d %s", path, status, body)

@@ -44,6 +44,7 @@ type Documents interface {
 	history.Manifest
 	reindex.Posts
 	ProfileStore
+	Profiles(ctx context.Context) ([]models.ProfileVersion, error)
 	api.Keyring
 	api.Keys
 	api.Sessions
