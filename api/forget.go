@@ -20,17 +20,20 @@ type Forgetting interface {
 	ForgetLog(ctx context.Context, post string, limit int) ([]models.Audit, error)
 }
 
+// AuthorID names an author.
+type AuthorID struct {
+	Source string `json:"source" pattern:"^[a-z0-9-]{1,32}$" doc:"The network."`
+	ID     string `json:"id" minLength:"1" maxLength:"256" doc:"The network's own id of the author, or the handle where it has none."`
+}
+
 type forgetInput struct {
 	Body struct {
-		Posts   []string `json:"posts,omitempty" maxItems:"1000" doc:"Ids, such as mastodon.k3j2h5."`
-		Authors []struct {
-			Source string `json:"source" pattern:"^[a-z0-9-]{1,32}$" doc:"The network."`
-			ID     string `json:"id" minLength:"1" maxLength:"256" doc:"The network's own id of the author, or the handle where it has none."`
-		} `json:"authors,omitempty" maxItems:"100" doc:"All of their posts, those to come too."`
-		Act    models.Act `json:"act,omitempty" enum:"delete,hide,show" default:"delete"`
-		By     string     `json:"by,omitempty" enum:"operator,request,author,platform" default:"operator" doc:"Who wants it."`
-		Reason string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record. Name nobody."`
-		DryRun bool       `json:"dry_run,omitempty" doc:"Only count what would be done."`
+		Posts   []string   `json:"posts,omitempty" maxItems:"1000" doc:"Ids, such as mastodon.k3j2h5."`
+		Authors []AuthorID `json:"authors,omitempty" maxItems:"100" doc:"All of their posts, those to come too."`
+		Act     models.Act `json:"act,omitempty" enum:"delete,hide,show" default:"delete"`
+		By      string     `json:"by,omitempty" enum:"operator,request,author,platform" default:"operator" doc:"Who wants it."`
+		Reason  string     `json:"reason,omitempty" maxLength:"500" doc:"Why, for the record. Name nobody."`
+		DryRun  bool       `json:"dry_run,omitempty" doc:"Only count what would be done."`
 	}
 }
 

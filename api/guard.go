@@ -109,21 +109,21 @@ func hash(secret string) string {
 // Who returns who sent the request, by its key or by its session. The error is
 // errNobody's, a tooOften, or a store's.
 func (g *Guard) Who(r *http.Request) (models.Principal, error) {
-	from := address(r.RemoteAddr)
-	if wait := g.wrong.spent(from, g.Now()); wait > 0 && g.credentials(r) {
-		return models.Principal{}, tooOften(wait)
-	}
 	p, err := g.who(r)
-	if errors.Is(err, errNobody) && g.credentials(r) {
-		g.wrong.take(from, g.Now())
-		g.Log.WarnContext(r.Context(), "api: wrong credentials", "from", r.RemoteAddr)
+	if errors.Is(err, errNobody) && r.Header.Get("Authorization") != "" {
+		err = g.refuse(r, err)
 	}
 	return p, err
 }
 
-// credentials reports whether the request carries any.
-func (g *Guard) credentials(r *http.Request) bool {
-	return r.Header.Get("Authorization") != ""
+// refuse counts wrong credentials against the address they come from. Good ones
+// from there are let in all the same: many may share an address.
+func (g *Guard) refuse(r *http.Request, err error) error {
+	g.Log.WarnContext(r.Context(), "api: wrong credentials", "from", r.RemoteAddr)
+	if wait := g.wrong.take(address(r.RemoteAddr), g.Now()); wait > 0 {
+		return tooOften(wait)
+	}
+	return err
 }
 
 func (g *Guard) who(r *http.Request) (models.Principal, error) {
@@ -235,16 +235,11 @@ func (g *Guard) Forget(id string) {
 
 // Login begins a session of whoever holds the key that text is.
 func (g *Guard) Login(w http.ResponseWriter, r *http.Request, text string) (models.Principal, error) {
-	from := address(r.RemoteAddr)
-	if wait := g.wrong.spent(from, g.Now()); wait > 0 {
-		return models.Principal{}, tooOften(wait)
-	}
 	k, err := g.key(r.Context(), strings.TrimSpace(text))
+	if errors.Is(err, errNobody) {
+		err = g.refuse(r, err)
+	}
 	if err != nil {
-		if errors.Is(err, errNobody) {
-			g.wrong.take(from, g.Now())
-			g.Log.WarnContext(r.Context(), "api: login refused", "from", r.RemoteAddr)
-		}
 		return models.Principal{}, err
 	}
 	return g.Begin(w, r, models.Session{Name: k.Name, Role: k.Role, Key: k.ID})

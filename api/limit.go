@@ -47,17 +47,6 @@ func (l *limits) take(caller string, now time.Time) time.Duration {
 	return max(time.Duration(missing/float64(l.every)*float64(time.Second)), time.Millisecond)
 }
 
-// spent reports how long the caller has to wait for a turn, without taking one.
-func (l *limits) spent(caller string, now time.Time) time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	missing := 1 - l.limiter(caller, now).TokensAt(now)
-	if missing <= 0 || l.every == rate.Inf {
-		return 0
-	}
-	return max(time.Duration(missing/float64(l.every)*float64(time.Second)), time.Millisecond)
-}
-
 func (l *limits) limiter(caller string, now time.Time) *rate.Limiter {
 	if known, ok := l.by[caller]; ok {
 		return known
