@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -21,9 +19,9 @@ type Audit interface {
 // done without one, and again after it with what came of it.
 func (s *server) recorded(act *action, do http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, now := of(r.Context()), s.Now().UTC().Truncate(time.Microsecond)
+		req, now := of(r.Context()), s.Now().UTC().Truncate(time.Millisecond)
 		line := models.AuditLine{
-			ID: fmt.Sprintf("%013x-%s", now.UnixMicro(), strings.ToLower(rand.Text()[:10])), At: now,
+			ID: models.AuditID(now), At: now,
 			By: req.who.ID, Name: req.who.Name, Role: req.who.Role, Action: act.OperationID, Target: r.URL.Path, Request: req.id,
 		}
 		if err := s.Audit.PutAuditLine(r.Context(), line); err != nil {

@@ -1,7 +1,10 @@
 package models
 
 import (
+	"crypto/rand"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -72,6 +75,11 @@ type AuditLine struct {
 	After   string    `json:"after,omitempty"`
 	Request string    `json:"request"`
 	Status  int       `json:"status"` // of the answer; 0: it was begun, and its end is not known
+}
+
+// AuditID returns a new line's id: lines are listed in the order of their ids.
+func AuditID(now time.Time) string {
+	return fmt.Sprintf("%013x-%s", now.UnixMicro(), strings.ToLower(rand.Text()[:10]))
 }
 
 // AuditFilter selects lines of the audit log, the newest first.

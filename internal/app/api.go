@@ -57,8 +57,7 @@ func (a *App) secret(ctx context.Context) ([]byte, error) {
 }
 
 // ServeAPI serves the API and the metrics where the configuration says until ctx
-// ends, and then lets the requests under way come to their end, for as long as
-// draining may take. It tells ready where it listens.
+// ends. It tells ready where it listens.
 func (a *App) ServeAPI(ctx context.Context, ready func(url string)) error {
 	guard, err := a.Guard()
 	if err != nil {
@@ -73,10 +72,16 @@ func (a *App) ServeAPI(ctx context.Context, ready func(url string)) error {
 		return err
 	}
 	defer stopMetrics()
+	return a.Serve(ctx, a.Config.API.Listen, h, ready)
+}
+
+// Serve serves h at addr until ctx ends, and then lets the requests under way come
+// to their end, for as long as draining may take. It tells ready where it listens.
+func (a *App) Serve(ctx context.Context, addr string, h http.Handler, ready func(url string)) error {
 	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", a.Config.API.Listen)
+	listener, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("app: api.listen: %w", err)
+		return fmt.Errorf("app: listen: %w", err)
 	}
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
@@ -87,13 +92,13 @@ func (a *App) ServeAPI(ctx context.Context, ready func(url string)) error {
 	go func() { done <- server.Serve(listener) }()
 	select {
 	case err := <-done:
-		return fmt.Errorf("app: api: %w", err)
+		return fmt.Errorf("app: serve: %w", err)
 	case <-ctx.Done():
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.Drain)
 	defer cancel()
 	if err := server.Shutdown(end); err != nil {
-		return errors.Join(fmt.Errorf("app: api: requests were cut off: %w", err), server.Close())
+		return errors.Join(fmt.Errorf("app: serve: requests were cut off: %w", err), server.Close())
 	}
 	return nil
 }

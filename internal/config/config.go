@@ -185,18 +185,7 @@ type Log struct {
 }
 
 // Monitor is the queue's user interface.
-type Monitor struct {
-	Listen     string
-	SessionKey string
-	Users      []User
-}
-
-// User may log in to the monitor.
-type User struct {
-	Name         string
-	PasswordHash string // bcrypt
-	Role         string // viewer or operator
-}
+type Monitor struct{ Listen string }
 
 // API is the HTTP API.
 type API struct {
