@@ -56,6 +56,8 @@ type Params struct {
 	Profiles   Profiles
 	Subjects   Subjects
 	Forgetting Forgetting
+	Campaigns  Campaigns
+	Books      CampaignBooks
 	Checks     []Check // of readiness; there may be none
 	Secret     []byte  // signs cursors and links: 32 bytes or more, the same in all processes
 
@@ -107,7 +109,7 @@ func (p *Params) check() error {
 	for name, there := range map[string]bool{
 		"Guard": p.Guard != nil, "Keys": p.Keys != nil, "Audit": p.Audit != nil, "Requests": p.Requests != nil, "Search": p.Search != nil,
 		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
-		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
+		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Campaigns": p.Campaigns != nil && p.Books != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
 	} {
 		if !there {
 			missing = append(missing, name)
@@ -133,6 +135,7 @@ func (s *server) operations() {
 	s.labels()
 	s.profiles()
 	s.pipeline()
+	s.campaigns()
 	s.forget()
 	s.describeProblems()
 }

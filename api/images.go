@@ -39,7 +39,7 @@ type imagesOutput struct {
 }
 
 type imageInput struct {
-	postInput
+	PostPath
 	N     int    `path:"n" minimum:"0" maximum:"1000" doc:"Its place among the post's images, from 0."`
 	Match string `header:"If-None-Match" maxLength:"200"`
 }
@@ -65,7 +65,7 @@ func (s *server) seen(ctx context.Context, id string) (models.Post, error) {
 	return post, nil
 }
 
-func (s *server) listImages(ctx context.Context, in *postInput) (*imagesOutput, error) {
+func (s *server) listImages(ctx context.Context, in *PostPath) (*imagesOutput, error) {
 	post, err := s.seen(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,9 @@ type labelsOutput struct {
 	}
 }
 
-type itemInput struct {
+// ItemPath names a question. It is exported because huma
+// leaves out the fields of embedded types that are not.
+type ItemPath struct {
 	ID string `path:"id" pattern:"^[A-Za-z0-9_.-]{1,128}$" doc:"Of the item."`
 }
 
@@ -99,7 +101,7 @@ type itemOutput struct {
 }
 
 type answerInput struct {
-	itemInput
+	ItemPath
 	IfMatch string `header:"If-Match" maxLength:"64" doc:"ETag of the item that was answered: 412 if it has changed since."`
 	Body    struct {
 		Values map[string][]string `json:"values,omitempty" doc:"For every attribute that is asked for, its values; an empty list says that there is none."`
@@ -159,7 +161,7 @@ func (s *server) listLabels(ctx context.Context, in *labelsInput) (*labelsOutput
 	return out, nil
 }
 
-func (s *server) getLabel(ctx context.Context, in *itemInput) (*itemOutput, error) {
+func (s *server) getLabel(ctx context.Context, in *ItemPath) (*itemOutput, error) {
 	it, err := s.Desk.Item(ctx, in.ID)
 	if err != nil {
 		return nil, s.missing(ctx, "question", err)

@@ -81,7 +81,9 @@ func list[T any](items []T) *listOf[T] {
 	return out
 }
 
-type runFilter struct {
+// RunFilter selects runs. It is exported because huma
+// leaves out the fields of embedded types that are not.
+type RunFilter struct {
 	State    string `json:"state,omitempty" query:"state" enum:"queued,parked,done,dropped,failed,superseded" default:"failed" doc:"Where it stands."`
 	Step     string `json:"step,omitempty" query:"step" enum:"fetch,analyze-light,analyze-heavy,label,index,archive" doc:"The step it stands at, or ended at."`
 	Profile  string `json:"profile,omitempty" query:"profile" maxLength:"32" doc:"Only of this use case."`
@@ -89,12 +91,12 @@ type runFilter struct {
 	Error    string `json:"error,omitempty" query:"error" maxLength:"200" doc:"A part of the error or reason."`
 }
 
-func (f runFilter) filter() models.RunFilter {
+func (f RunFilter) filter() models.RunFilter {
 	return models.RunFilter{State: models.State(f.State), Step: models.Step(f.Step), Profile: f.Profile, Campaign: f.Campaign, Error: f.Error}
 }
 
 type runsInput struct {
-	runFilter
+	RunFilter
 	Cursor string `query:"cursor" maxLength:"1024" doc:"next_cursor of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Most runs on a page."`
 }
@@ -197,7 +199,7 @@ func (s *server) listRuns(ctx context.Context, in *runsInput) (*runsOutput, erro
 
 func (s *server) replay(ctx context.Context, in *replayInput) (*replayOutput, error) {
 	b := in.Body
-	f := runFilter{b.State, b.Step, b.Profile, b.Campaign, b.Error}.filter()
+	f := RunFilter{b.State, b.Step, b.Profile, b.Campaign, b.Error}.filter()
 	got, err := s.Pipeline.Replay(ctx, f, b.DryRun)
 	what, _ := json.Marshal(b) // plain data
 	note(ctx, "runs", fmt.Sprintf("%d fit", got.Runs), fmt.Sprintf("%s: %d queued again", what, got.Moved))

@@ -22,7 +22,9 @@ type Posts interface {
 	Stub(ctx context.Context, id string) (models.Stub, error)
 }
 
-type postInput struct {
+// PostPath names a post. It is exported because huma
+// leaves out the fields of embedded types that are not.
+type PostPath struct {
 	ID string `path:"id" pattern:"^[a-z0-9-]{1,32}[.][A-Za-z0-9_-]{1,48}$" doc:"The source, a dot, and the source's own id." example:"mastodon.112233"`
 }
 
@@ -49,7 +51,7 @@ func (s *server) posts() {
 	register(s, image, s.getImage)
 }
 
-func (s *server) getPost(ctx context.Context, in *postInput) (*postOutput, error) {
+func (s *server) getPost(ctx context.Context, in *PostPath) (*postOutput, error) {
 	doc, err := s.Search.Get(ctx, in.ID)
 	if err == nil {
 		return &postOutput{shown(doc)}, nil
@@ -122,7 +124,7 @@ type timelineOutput struct {
 	}
 }
 
-func (s *server) getTimeline(ctx context.Context, in *postInput) (*timelineOutput, error) {
+func (s *server) getTimeline(ctx context.Context, in *PostPath) (*timelineOutput, error) {
 	out := &timelineOutput{}
 	out.Body.ID, out.Body.Runs = in.ID, []Passage{}
 	if stub, err := s.Posts.Stub(ctx, in.ID); err == nil {
@@ -191,7 +193,7 @@ type attributesOutput struct {
 	}
 }
 
-func (s *server) getAttributes(ctx context.Context, in *postInput) (*attributesOutput, error) {
+func (s *server) getAttributes(ctx context.Context, in *PostPath) (*attributesOutput, error) {
 	post, _, err := s.post(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -84,3 +84,19 @@ func (library) Parse(file string, body []byte) (*profile.Profile, error) {
 func (library) Subjects(context.Context, int) ([]profile.Subject, profile.CostModel, error) {
 	return nil, profile.CostModel{}, nil
 }
+
+type planner struct{}
+
+func (planner) Plan(context.Context, models.Campaign) (api.Plan, error) {
+	return api.Plan{Version: "v", Posts: 7, Cost: 1.5}, nil
+}
+
+func (planner) Changes(context.Context, string, int) (api.Changes, error) {
+	out := api.Changes{Attributes: map[string]api.AttributeChange{}}
+	red, navy := models.Attribute{Name: "color", Value: "red"}, models.Attribute{Name: "color", Value: "navy"}
+	before := []models.Revision{{Generation: 1, Values: map[string][]string{"color": {"red"}, "brand": {"acme"}}}}
+	out.Count("file.1", models.Publication{Attributes: []models.Attribute{navy}, Before: before})
+	out.Count("file.2", models.Publication{Attributes: []models.Attribute{red, {Name: "brand", Value: "acme"}}, Before: before})
+	out.Count("file.3", models.Publication{Attributes: []models.Attribute{red}})
+	return out, nil
+}

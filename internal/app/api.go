@@ -28,7 +28,7 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 	return api.New(api.Params{
 		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
 		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: desk{a}, Runs: a.Documents,
-		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p,
+		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p, Books: a.Documents, Campaigns: p,
 		Rate: float64(a.Config.API.Rate), Now: a.opt.Now, Observe: a.Metrics.Request, Log: a.Log,
 		Checks: []api.Check{
 			{Name: "documents", Ask: func(ctx context.Context) error { _, err := a.Documents.Meta(ctx, "ready"); return err }},

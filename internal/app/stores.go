@@ -65,7 +65,7 @@ type Documents interface {
 	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 	PutCampaign(ctx context.Context, c models.Campaign) error
-	Campaigns(ctx context.Context) ([]models.Campaign, error)
+	api.CampaignBooks
 	Release(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Undoom(ctx context.Context, keys []string) error
 	Cursor(ctx context.Context, query string) (models.Cursor, error)

@@ -47,6 +47,9 @@ type Store interface {
 	SetMeta(ctx context.Context, key, value string) error
 	PutCampaign(ctx context.Context, c models.Campaign) error
 	Campaigns(ctx context.Context) ([]models.Campaign, error)
+	Campaign(ctx context.Context, id string) (models.Campaign, error)
+	MoveCampaign(ctx context.Context, c models.Campaign) error
+	CampaignCounts(ctx context.Context, id string) (map[models.State]int64, error)
 
 	AddKey(ctx context.Context, k models.APIKey) error
 	Key(ctx context.Context, id string) (models.APIKey, error)
