@@ -31,6 +31,7 @@ func TestCommands(t *testing.T) {
 	t.Run("demo", func(t *testing.T) { testDemo(t, bin) })
 	t.Run("up survives SIGKILL", func(t *testing.T) { testUp(t, bin) })
 	t.Run("up collects", func(t *testing.T) { testUpCollects(t, bin) })
+	t.Run("tutorial", func(t *testing.T) { testTutorial(t, bin) })
 	t.Run("scripts", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{
 			Dir: "testdata/script",
