@@ -108,21 +108,6 @@ func ParsePath(path string) (Part, bool) {
 	return p, ok && both && p.Path() == path
 }
 
-// Campaign is a reanalysis of many posts.
-type Campaign struct {
-	ID        string    `json:"id"`
-	Profile   string    `json:"profile"`
-	Version   string    `json:"version"`
-	Where     string    `json:"where,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	Until     time.Time `json:"until,omitzero"`
-	Cursor    string    `json:"cursor,omitempty"` // the last post it took, so that it can go on
-	Posts     int64     `json:"posts"`
-	NoImages  int64     `json:"no_images"` // left out: their images are gone
-	StartedAt time.Time `json:"started_at"`
-	EndedAt   time.Time `json:"ended_at,omitzero"`
-}
-
 // BlobRef says that a post needs a blob until Expires (zero: until it is deleted).
 type BlobRef struct {
 	Key     string

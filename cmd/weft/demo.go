@@ -69,7 +69,7 @@ what it saved to ask the costly garment model only where the cheap one was unsur
 	f.Uint64Var(&opt.Seed, "seed", 1, "another seed makes other posts")
 	f.StringVar(&opt.Photos, "photos", "", "take photos from this folder instead of rendering; sub-folders named after garments are the truth")
 	f.BoolVar(&exit, "exit", false, "end when the posts are through")
-	f.StringVar(&listen, "listen", "", "address of the user interface (default monitor.listen)")
+	f.StringVar(&listen, "listen", "", "address of the user interface (default api.listen)")
 	return cmd
 }
 
@@ -88,7 +88,7 @@ func openDemo(ctx context.Context, env *cli.Env, tally *demo.Tally) (*app.App, e
 // runDemo runs the demo beside the workers, and stays up unless it is to exit.
 func runDemo(ctx context.Context, env *cli.Env, a *app.App, opt demo.Options, exit bool, listen string) error {
 	if listen == "" {
-		listen = a.Config.Monitor.Listen
+		listen = a.Config.API.Listen
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -96,40 +96,50 @@ func (r *ReanalysisReport) missing() error {
 
 // reanalyzeStored goes through the runs that the document store holds.
 func (a *App) reanalyzeStored(ctx context.Context, req Reanalysis, p *profile.Profile, rep *ReanalysisReport) error {
-	f := models.RunFilter{Profile: req.Profile, Limit: 500}
-	for {
-		runs, err := a.Documents.Runs(ctx, f)
-		if err != nil {
-			return fmt.Errorf("reanalyze: %w", err)
-		}
-		var batch []models.Run
-		for _, run := range runs {
-			f.After = run.Post + "/" + run.Profile
-			post, _, err := a.Documents.Post(ctx, run.Post)
-			if errors.Is(err, models.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("reanalyze: %w", err)
-			}
-			ok, err := a.selects(ctx, req, p, post, run, rep)
-			if err != nil {
-				return err
-			}
-			if ok {
-				batch = append(batch, run)
-			}
-		}
-		if err := a.regenerate(ctx, p, rep, batch); err != nil {
+	for after, more := "", true; more; {
+		var err error
+		if after, more, err = a.reanalyzePage(ctx, req, p, after, rep); err != nil {
 			return err
 		}
 		if req.Progress != nil {
 			req.Progress(rep.Posts + rep.NoImages)
 		}
-		if len(runs) < 500 {
-			return nil
+	}
+	return nil
+}
+
+// reanalyzePage takes the next stored runs after a place, and returns the place
+// behind them. A run that the campaign took before a crash is not taken again.
+func (a *App) reanalyzePage(ctx context.Context, req Reanalysis, p *profile.Profile, after string, rep *ReanalysisReport) (last string, more bool, err error) {
+	const page = 500
+	runs, err := a.Documents.Runs(ctx, models.RunFilter{Profile: req.Profile, After: after, Limit: page})
+	if err != nil {
+		return after, false, fmt.Errorf("reanalyze: %w", err)
+	}
+	var batch []models.Run
+	last = after
+	for _, run := range runs {
+		last = run.Post + "/" + run.Profile
+		if rep.Campaign != "" && run.Campaign == rep.Campaign {
+			rep.Posts++
+			continue
+		}
+		post, _, err := a.Documents.Post(ctx, run.Post)
+		if errors.Is(err, models.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return after, false, fmt.Errorf("reanalyze: %w", err)
+		}
+		ok, err := a.selects(ctx, req, p, post, run, rep)
+		if err != nil {
+			return after, false, err
+		}
+		if ok {
+			batch = append(batch, run)
 		}
 	}
+	return last, len(runs) == page, a.regenerate(ctx, p, rep, batch)
 }
 
 // selects says whether a post takes part, and counts it if its images are gone.
@@ -250,28 +260,37 @@ func (a *App) regenerateAgain(ctx context.Context, p *profile.Profile, campaign 
 
 // reanalyzePurged brings the profile's purged posts back from history.
 func (a *App) reanalyzePurged(ctx context.Context, req Reanalysis, p *profile.Profile, rep *ReanalysisReport) error {
-	after := ""
-	for {
-		stubs, err := a.Documents.Stubs(ctx, after, 200)
-		if err != nil {
-			return fmt.Errorf("reanalyze: stubs: %w", err)
-		}
-		var wanted []models.Stub
-		for _, s := range stubs {
-			after = s.Post
-			if _, ok := s.Runs[req.Profile]; ok {
-				wanted = append(wanted, s)
-			}
-		}
-		if len(wanted) > 0 {
-			if err := a.bringBack(ctx, req, p, wanted, rep); err != nil {
-				return err
-			}
-		}
-		if len(stubs) < 200 {
-			return nil
+	for after, more := "", true; more; {
+		var err error
+		if after, more, err = a.reanalyzeStubs(ctx, req, p, after, rep); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// reanalyzeStubs takes the next purged posts after a place, and returns the place
+// behind them.
+func (a *App) reanalyzeStubs(ctx context.Context, req Reanalysis, p *profile.Profile, after string, rep *ReanalysisReport) (last string, more bool, err error) {
+	const page = 200
+	stubs, err := a.Documents.Stubs(ctx, after, page)
+	if err != nil {
+		return after, false, fmt.Errorf("reanalyze: stubs: %w", err)
+	}
+	var wanted []models.Stub
+	last = after
+	for _, s := range stubs {
+		last = s.Post
+		if _, ok := s.Runs[req.Profile]; ok {
+			wanted = append(wanted, s)
+		}
+	}
+	if len(wanted) > 0 {
+		if err := a.bringBack(ctx, req, p, wanted, rep); err != nil {
+			return after, false, err
+		}
+	}
+	return last, len(stubs) == page, nil
 }
 
 // bringBack reads the posts of the stubs from their parts and restores them.

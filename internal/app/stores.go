@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/api"
 	"weft/internal/config"
 	"weft/internal/reindex"
 	"weft/labeling"
@@ -43,6 +44,12 @@ type Documents interface {
 	history.Manifest
 	reindex.Posts
 	ProfileStore
+	Profiles(ctx context.Context) ([]models.ProfileVersion, error)
+	api.Keyring
+	api.Keys
+	api.Sessions
+	api.Audit
+	api.Requests
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
 	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
@@ -58,7 +65,7 @@ type Documents interface {
 	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 	PutCampaign(ctx context.Context, c models.Campaign) error
-	Campaigns(ctx context.Context) ([]models.Campaign, error)
+	api.CampaignBooks
 	Release(ctx context.Context, now time.Time, limit int) ([]string, error)
 	Undoom(ctx context.Context, keys []string) error
 	Cursor(ctx context.Context, query string) (models.Cursor, error)

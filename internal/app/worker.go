@@ -93,6 +93,7 @@ func (a *App) housekeeping() []job {
 			}
 			return err
 		}},
+		{"campaigns", cfg.Reconcile.Interval, a.driveCampaigns},
 		{"blobs", time.Minute, a.sweepBlobs},
 		{"merge", mergeInterval, a.merge},
 	}

@@ -239,6 +239,22 @@ class Python(Server):
         return {"WEFT_TEST_PYTHON": str(self._python)}
 
 
+class Clients(Server):
+    """What asks the API as a stranger would. Nothing runs."""
+
+    name = "clients"
+    about = "a Python with requests and schemathesis"
+    variables = ("WEFT_TEST_CLIENTS",)
+    stages = ()
+
+    def prepare(self):
+        self._python = venv("clients", "schemathesis==SCHEMA", "requests==REQ") / "bin/python"
+        return {}
+
+    def urls(self):
+        return {"WEFT_TEST_CLIENTS": str(self._python)}
+
+
 RECIPES = (
     redis.Single,
     redis.TLS,
@@ -251,4 +267,5 @@ RECIPES = (
     S3,
     MLServer,
     Python,
+    Clients,
 )

@@ -191,6 +191,7 @@ func (d *Documents) SetMeta(ctx context.Context, key, value string) error {
 // storedCampaign is a campaign.
 type storedCampaign struct {
 	ID        string    `bson:"_id"`
+	Rev       int64     `bson:"rev"`
 	StartedAt time.Time `bson:"started_at"`
 	Campaign  bson.Raw  `bson:"campaign"`
 }
@@ -201,9 +202,67 @@ func (d *Documents) PutCampaign(ctx context.Context, c models.Campaign) error {
 	doc, err := encode(&c)
 	if err == nil {
 		err = d.put(ctx, d.byID(cCampaigns, c.ID), bson.D{{Key: "$set", Value: bson.D{
-			{Key: "started_at", Value: c.StartedAt}, {Key: "campaign", Value: doc}}}})
+			{Key: "rev", Value: c.Rev}, {Key: "started_at", Value: c.StartedAt}, {Key: "campaign", Value: doc}}}})
 	}
 	return fault("put campaign "+c.ID, err)
+}
+
+// MoveCampaign writes a campaign whose Rev is one more than the stored one's (1:
+// there is none yet); otherwise ErrConflict, and nothing is written.
+func (d *Documents) MoveCampaign(ctx context.Context, c models.Campaign) error {
+	c.Since, c.Until, c.StartedAt, c.EndedAt = c.Since.UTC(), c.Until.UTC(), c.StartedAt.UTC(), c.EndedAt.UTC()
+	doc, err := encode(&c)
+	if err != nil {
+		return fault("move campaign "+c.ID, err)
+	}
+	if c.Rev == 1 {
+		fresh, err := d.insert(ctx, cCampaigns, storedCampaign{ID: c.ID, Rev: 1, StartedAt: c.StartedAt, Campaign: doc})
+		if err == nil && !fresh {
+			err = models.ErrConflict
+		}
+		return fault("move campaign "+c.ID, err)
+	}
+	n, err := d.update(ctx, d.where(cCampaigns+primary, bson.D{{Key: "_id", Value: c.ID}, {Key: "rev", Value: c.Rev - 1}}),
+		bson.D{{Key: "$set", Value: bson.D{{Key: "rev", Value: c.Rev}, {Key: "campaign", Value: doc}}}})
+	if err == nil && n == 0 {
+		err = models.ErrConflict
+	}
+	return fault("move campaign "+c.ID, err)
+}
+
+// Campaign returns a campaign, or ErrNotFound.
+func (d *Documents) Campaign(ctx context.Context, id string) (models.Campaign, error) {
+	var s storedCampaign
+	var c models.Campaign
+	err := d.one(ctx, d.byID(cCampaigns, id), &s)
+	if err == nil {
+		err = decode(s.Campaign, &c)
+	}
+	return c, fault("campaign "+id, err)
+}
+
+// CampaignCounts counts the runs whose live generation is of a campaign.
+func (d *Documents) CampaignCounts(ctx context.Context, id string) (map[models.State]int64, error) {
+	out := map[models.State]int64{}
+	f := d.where(postsCampaign, bson.D{{Key: "runs.campaign", Value: id}}).only(with("runs.campaign", "runs.state"))
+	err := d.each(ctx, f, func(doc bson.Raw) error {
+		var p struct {
+			Runs []struct {
+				Campaign string `bson:"campaign"`
+				State    string `bson:"state"`
+			} `bson:"runs"`
+		}
+		if err := unmarshal(doc, &p); err != nil {
+			return err
+		}
+		for _, r := range p.Runs {
+			if r.Campaign == id {
+				out[models.State(r.State)]++
+			}
+		}
+		return nil
+	})
+	return out, fault("counts of campaign "+id, err)
 }
 
 // Campaigns returns all campaigns, the newest first.

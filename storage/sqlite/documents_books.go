@@ -136,6 +136,58 @@ func (d *Documents) PutCampaign(ctx context.Context, c models.Campaign) error {
 	}))
 }
 
+// MoveCampaign writes a campaign whose Rev is one more than the stored one's (1:
+// there is none yet); otherwise ErrConflict, and nothing is written.
+func (d *Documents) MoveCampaign(ctx context.Context, c models.Campaign) error {
+	c.Since, c.Until, c.StartedAt, c.EndedAt = c.Since.UTC(), c.Until.UTC(), c.StartedAt.UTC(), c.EndedAt.UTC()
+	doc, err := encode(c)
+	if err != nil {
+		return fault("move campaign "+c.ID, err)
+	}
+	return fault("move campaign "+c.ID, d.w.do(ctx, func(s *session) error {
+		var there []byte
+		var have models.Campaign
+		err := s.one(`SELECT doc FROM campaigns WHERE id = ?`, []any{c.ID}, &there)
+		if err == nil {
+			err = decode(there, &have)
+		}
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+		if err == nil && (have.Rev != c.Rev-1 || (have.ID == "") != (c.Rev == 1)) {
+			err = models.ErrConflict
+		}
+		if err == nil {
+			_, err = s.exec(`INSERT OR REPLACE INTO campaigns(id, started_at, doc) VALUES(?, ?, ?)`, c.ID, micros(c.StartedAt), doc)
+		}
+		return err
+	}))
+}
+
+// Campaign returns a campaign, or ErrNotFound.
+func (d *Documents) Campaign(ctx context.Context, id string) (models.Campaign, error) {
+	var c models.Campaign
+	var doc []byte
+	err := d.r.one(ctx, `SELECT doc FROM campaigns WHERE id = ?`, []any{id}, &doc)
+	if err == nil {
+		err = decode(doc, &c)
+	}
+	return c, fault("campaign "+id, absent(err))
+}
+
+// CampaignCounts counts the runs whose live generation is of a campaign.
+func (d *Documents) CampaignCounts(ctx context.Context, id string) (map[models.State]int64, error) {
+	out := map[models.State]int64{}
+	err := d.r.each(ctx, `SELECT state, count(*) FROM runs WHERE campaign <> '' AND campaign = ? GROUP BY state`, []any{id}, func(scan scanner) error {
+		var state string
+		var n int64
+		err := scan(&state, &n)
+		out[models.State(state)] = n
+		return err
+	})
+	return out, fault("counts of campaign "+id, err)
+}
+
 // Campaigns returns all campaigns, the newest first.
 func (d *Documents) Campaigns(ctx context.Context) ([]models.Campaign, error) {
 	var out []models.Campaign

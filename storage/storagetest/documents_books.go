@@ -150,6 +150,8 @@ func books() []behaviour {
 		{"one of a hundred takes a lease", leaseRace},
 		{"meta values", metaValues},
 		{"campaigns", campaigns},
+		{"campaigns move by rev", campaignRevs},
+		{"runs of a campaign are counted", campaignCounts},
 	}
 }
 
@@ -258,4 +260,43 @@ func campaigns(t *testing.T, s Store) {
 	got, err := s.Campaigns(t.Context())
 	must(t, err)
 	same(t, "campaigns", []models.Campaign{b, a}, got)
+}
+
+func campaignRevs(t *testing.T, s Store) {
+	_, err := s.Campaign(t.Context(), "c1")
+	wantErr(t, err, models.ErrNotFound)
+	c := models.Campaign{ID: "c1", Rev: 2, State: models.CampaignRunning, Profile: "catalog", Version: "v1", StartedAt: t0()}
+	wantErr(t, s.MoveCampaign(t.Context(), c), models.ErrConflict)
+	c.Rev = 1
+	must(t, s.MoveCampaign(t.Context(), c))
+	wantErr(t, s.MoveCampaign(t.Context(), c), models.ErrConflict)
+	second := c
+	second.Rev, second.State, second.Cursor, second.EndedAt = 2, models.CampaignPaused, id(3), t0().Add(time.Hour)
+	must(t, s.MoveCampaign(t.Context(), second))
+	for _, stale := range []int64{1, 2, 4} {
+		c.Rev = stale
+		wantErr(t, s.MoveCampaign(t.Context(), c), models.ErrConflict)
+	}
+	got, err := s.Campaign(t.Context(), "c1")
+	must(t, err)
+	same(t, "campaign", second, got)
+}
+
+func campaignCounts(t *testing.T, s Store) {
+	for i := range 4 {
+		run := admit(t, s, aPost(id(i)), "catalog")
+		if i < 3 {
+			m := run.Regenerate(models.AnalyzeLight, "v2", "c1", models.Bulk, "again", t0(), horizon)
+			must(t, s.Move(t.Context(), m))
+			if i == 0 {
+				must(t, s.Move(t.Context(), m.Run.End(models.Done, "ready", t0())))
+			}
+		}
+	}
+	got, err := s.CampaignCounts(t.Context(), "c1")
+	must(t, err)
+	same(t, "counts", map[models.State]int64{models.Queued: 2, models.Done: 1}, got)
+	got, err = s.CampaignCounts(t.Context(), "c2")
+	must(t, err)
+	same(t, "none", map[models.State]int64{}, got)
 }
