@@ -255,6 +255,10 @@ func monitors(t *testing.T, rdb redis.UniversalClient) {
 	_, err9 := inspector.ArchiveAllPendingTasks("fetch")
 	_, err10 := inspector.RunAllArchivedTasks("fetch")
 	_, err11 := inspector.DeleteAllPendingTasks("fetch")
+	eventually(t, "nothing is at work", func() bool { // a task is done before it is acknowledged
+		info, err := inspector.GetQueueInfo("fetch")
+		return err == nil && info.Active == 0
+	})
 	if err := errors.Join(err, err9, err10, err11, inspector.DeleteQueue("fetch", true)); err != nil {
 		t.Error(err)
 	}

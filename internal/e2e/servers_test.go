@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,10 @@ func (r *rig) underWay() {
 		if err != nil {
 			return false, err.Error()
 		}
-		return s.States[models.Done] > 2, "nothing is done"
+		if failed, err := r.app.Documents.Runs(r.ctx, models.RunFilter{State: models.Failed, Limit: 1}); err == nil && len(failed) > 0 {
+			r.t.Fatalf("%s failed: %s", &failed[0], failed[0].Reason)
+		}
+		return s.States[models.Done] > 2, fmt.Sprintf("admitted %d, %v", s.Admitted, s.States)
 	})
 	if s, err := r.app.Status(r.ctx); err != nil || s.States[models.Done] == int64(r.posts) {
 		r.t.Fatalf("there is nothing to disturb: %v, %v", s.States, err)

@@ -37,7 +37,7 @@ func (c *Cluster) start(ctx context.Context, dir string, replicas bool) error {
 		n = 2 * masters
 	}
 	for i := range n {
-		bus, err := freeAddr()
+		bus, err := FreeAddr()
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func (s *Sentinel) start(ctx context.Context, dir string) error {
 
 // watcher writes a Sentinel's file, which it keeps its state in.
 func (s *Sentinel) watcher(dir string) (*Server, error) {
-	addr, err := freeAddr()
+	addr, err := FreeAddr()
 	if err != nil {
 		return nil, err
 	}

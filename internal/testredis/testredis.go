@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -49,7 +50,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 
 // newServer returns a server that isn't started yet, with arguments beside the usual ones.
 func newServer(dir string, args ...string) (*Server, error) {
-	addr, err := freeAddr()
+	addr, err := FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -60,16 +61,24 @@ func newServer(dir string, args ...string) (*Server, error) {
 	return s, nil
 }
 
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("testredis: free port: %w", err)
+// FreeAddr returns an address that nobody listens on. Its port is below those
+// that Linux gives to whoever asks for any (32768 and up): such a one may be the
+// near end of somebody's connection by the time that the server wants it, or
+// wants it again after a restart.
+func FreeAddr() (string, error) {
+	const lowest, highest, tries = 15000, 32000, 50
+	var err error
+	for range tries {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(highest-lowest))) //nolint:gosec // not a secret
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", addr); err == nil {
+			err = listener.Close()
+		}
+		if err == nil {
+			return addr, nil
+		}
 	}
-	addr := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return "", fmt.Errorf("testredis: free port: %w", err)
-	}
-	return addr, nil
+	return "", fmt.Errorf("testredis: free port: %w", err)
 }
 
 // Restart starts the server again on the same port, with whatever it had saved.

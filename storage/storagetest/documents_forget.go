@@ -370,11 +370,7 @@ func forgetStrangers(t *testing.T, s Store) {
 		batch = append(batch, deletion(i))
 	}
 	admit(t, s, aPost(id(5)), "catalog")
-	began := time.Now()
 	forget(t, s, models.Forgotten{Unknown: n - 1, Deleted: 1}, batch...)
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("%d deletions took %s", n, took)
-	}
 	if got := pending(t, s); len(got) != 1 {
 		t.Errorf("%d posts to be erased, want the one that was here", len(got))
 	}
