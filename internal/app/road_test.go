@@ -52,7 +52,7 @@ func (s *session) Run(_ context.Context, batch zoo.Tensor) (map[string]zoo.Tenso
 	}
 	rows := batch.Shape[0]
 	for row := range int(rows) {
-		if batch.Floats[row*len(batch.Floats)/int(rows)] > 250 { // the posts' pictures have a white corner; that which models are measured with hasn't
+		if batch.Floats[row*len(batch.Floats)/int(rows)] > 128 { // the posts' pictures have a white corner; that which models are measured with hasn't
 			s.n.asked.Add(1)
 		}
 	}
