@@ -128,6 +128,7 @@ type Publication struct {
 	Generation int         `json:"generation"`
 	Version    string      `json:"version"` // of the profile
 	Attributes []Attribute `json:"attributes,omitempty"`
+	Embedding  *Embedding  `json:"embedding,omitempty"` // of the first image that has one
 	Unchecked  bool        `json:"unchecked,omitempty"` // labels were wanted, but nobody answered in time
 	Raw        bool        `json:"raw,omitempty"`       // the history row keeps the source's response
 	At         time.Time   `json:"at"`

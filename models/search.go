@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -28,7 +30,8 @@ type SearchDoc struct {
 	Images     []string    `json:"images,omitempty"`     // rendition blob keys
 	Flags      []Flag      `json:"flags,omitempty"`      // NoPublic is for whoever shows it to respect
 	Point      *GeoPoint   `json:"point,omitempty"`      // where it was made, if its source says so exactly
-	Embedding  []float32   `json:"embedding,omitempty"`  // of its first image: what a search for look-alikes compares
+	Embedding  Vector      `json:"embedding,omitempty"`  // of its first image that has one: what a search for look-alikes compares
+	Space      string      `json:"space,omitempty"`      // of the embedding: only those of one space are compared
 }
 
 // Project returns what search shall hold of p. It is false when the post has
@@ -44,15 +47,21 @@ func Project(p *Post) (SearchDoc, bool) {
 		return d, false
 	}
 	var found []Attribute
-	for name, pub := range p.Published {
+	var newest Publication
+	for _, name := range slices.Sorted(maps.Keys(p.Published)) {
+		pub := p.Published[name]
+		if pub.Embedding != nil && (newest.Embedding == nil || pub.At.After(newest.At)) {
+			newest = pub
+		}
 		d.Profiles = append(d.Profiles, name)
 		if pub.Unchecked {
 			d.Unchecked = append(d.Unchecked, name)
 		}
 		found = append(found, pub.Attributes...)
 	}
-	slices.Sort(d.Profiles)
-	slices.Sort(d.Unchecked)
+	if e := newest.Embedding; e != nil {
+		d.Embedding, d.Space = e.Vector, e.Space
+	}
 	d.Attributes = surest(Effective(found, p.Labels))
 	for _, m := range p.Images() {
 		d.Images = append(d.Images, m.Rendition)
@@ -90,6 +99,7 @@ type SearchQuery struct {
 	Since, Until  time.Time // on CreatedAt: since inclusive, until exclusive
 	MinLikes      int64
 	Near          *GeoCircle // only documents with a Point in it
+	Like          string     // id of a document: those whose embeddings point most nearly its way, nearest first, without itself. One page, no facets, no Sort
 	Facets        []string   // "source", "language", "country", "profile", "hashtag", or an attribute's name
 	Sort          string     // "newest" (default), "oldest", "relevance", "likes"
 	After         string     // opaque cursor: Next of the page before
@@ -100,6 +110,9 @@ type SearchQuery struct {
 func (q SearchQuery) Check() error {
 	if n := q.Near; n != nil && !(n.Lat >= -90 && n.Lat <= 90 && n.Lon >= -180 && n.Lon <= 180 && n.Meters > 0 && n.Meters <= 21e6) {
 		return fmt.Errorf("near %v, %v within %v m; allowed: latitudes up to 90, longitudes up to 180, and up to 21,000,000 m", n.Lat, n.Lon, n.Meters)
+	}
+	if q.Like != "" && (q.Sort != "" || q.After != "" || len(q.Facets) > 0) {
+		return errors.New("what looks alike comes nearest first, on one page: sort, after and facets can't be asked for with it")
 	}
 	return nil
 }
@@ -125,6 +138,9 @@ type GeoCircle struct {
 	GeoPoint
 	Meters float64 `json:"meters"`
 }
+
+// ErrNoEmbedding: a document has nothing to find look-alikes by.
+var ErrNoEmbedding = errors.New("no embedding was made of its images")
 
 // SearchAnswer is one page of hits, with the facets of all hits.
 type SearchAnswer struct {

@@ -33,8 +33,9 @@ func shipped(t testing.TB) map[string]*profile.Profile {
 
 // TestShippedRoutes holds the three profiles to what they promise.
 func TestShippedRoutes(t *testing.T) {
-	sure := []models.Attribute{attr("color", "navy", 0.9), attr("garment", "coat", 0.8)}
-	unsure := []models.Attribute{attr("color", "navy", 0.6), attr("garment", "coat", 0.8)}
+	sure := []models.Attribute{attr("color", "navy", 0.9), attr("category", "outwear", 0.97)}
+	unsure := []models.Attribute{attr("color", "navy", 0.9), attr("category", "outwear", 0.6)}
+	unsureOfColor := []models.Attribute{attr("color", "navy", 0.6), attr("category", "outwear", 0.97)}
 	lost := []models.Attribute{attr("color", "navy", 0.3)}
 	tests := []struct {
 		profile, name string
@@ -46,6 +47,7 @@ func TestShippedRoutes(t *testing.T) {
 		{"tendencies", "nothing found", nil, nil, "fetch → analyze-light → index → archive → done"},
 		{"catalog", "sure", sure, nil, "fetch → analyze-light → index → archive → done"},
 		{"catalog", "light unsure", unsure, sure, "fetch → analyze-light → analyze-heavy → index → archive → done"},
+		{"catalog", "light unsure of the colour", unsureOfColor, sure, "fetch → analyze-light → analyze-heavy → index → archive → done"},
 		{"catalog", "both unsure", lost, lost, "fetch → analyze-light → analyze-heavy → label (waits) → index → archive → done"},
 		{"catalog", "nothing found", nil, nil, "fetch → analyze-light → analyze-heavy → label (waits) → dropped"},
 	}
@@ -63,7 +65,7 @@ func TestShippedRoutes(t *testing.T) {
 	if then := profiles["quality"].Label.Then; then != profile.ThenEscalate {
 		t.Errorf("quality would %s unanswered posts", then)
 	}
-	if got := profiles["catalog"].AskedAttributes(); !cmp.Equal(got, []string{"garment", "color"}) {
+	if got := profiles["catalog"].AskedAttributes(); !cmp.Equal(got, []string{"category", "color"}) {
 		t.Errorf("catalog asks for %v", got)
 	}
 	if got := profiles["tendencies"].AskedAttributes(); len(got) != len(catalog{}.Attributes()) {

@@ -115,6 +115,7 @@ func (r *Runner) route(j Job, post models.Post, run models.Run, out Outcome, spe
 		m.Change.Profile = run.Profile
 		m.Change.Publish = &models.Publication{
 			Generation: run.Generation, Version: run.Version, Attributes: run.Attributes,
+			Embedding: models.FirstEmbedding(j.Post.Images(), run.Results, r.opt.Embedding),
 			Unchecked: run.Unchecked, Raw: j.Profile.Archive.Raw, At: j.Now,
 		}
 	}

@@ -46,18 +46,19 @@ type Recorder interface {
 
 // Options of a Runner. Zero values get the defaults that are named.
 type Options struct {
-	Attempts int                           // recorded failures of a step that fail the run; 5
-	Deaths   int                           // workers lost on a step that fail the run as poison; 3
-	Timeouts map[models.Step]time.Duration // a step's own deadline; 30 s
-	Horizon  time.Duration                 // when the reconciler looks for the task; a minute
-	Backoff  time.Duration                 // the first wait on an unavailable service; it doubles up to a minute; a second
-	Books    time.Duration                 // deadline of a write to the books, which outlives the task's context; 15 s
-	Gate     bool                          // stop pulling from a queue while its services are away
-	Now      func() time.Time              // time.Now
-	Crash    func(name string)             // named crash points; nothing in production
-	Recorder Recorder                      // none
-	Tracer   trace.Tracer                  // none
-	Log      *slog.Logger                  // discards
+	Attempts  int                           // recorded failures of a step that fail the run; 5
+	Deaths    int                           // workers lost on a step that fail the run as poison; 3
+	Timeouts  map[models.Step]time.Duration // a step's own deadline; 30 s
+	Horizon   time.Duration                 // when the reconciler looks for the task; a minute
+	Backoff   time.Duration                 // the first wait on an unavailable service; it doubles up to a minute; a second
+	Books     time.Duration                 // deadline of a write to the books, which outlives the task's context; 15 s
+	Embedding string                        // the model whose embedding of a post is published; none
+	Gate      bool                          // stop pulling from a queue while its services are away
+	Now       func() time.Time              // time.Now
+	Crash     func(name string)             // named crash points; nothing in production
+	Recorder  Recorder                      // none
+	Tracer    trace.Tracer                  // none
+	Log       *slog.Logger                  // discards
 }
 
 // Runner keeps the books: it alone reads and writes runs, enqueues tasks and

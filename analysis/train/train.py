@@ -1,10 +1,10 @@
-"""Train garment-l, or garment-s with garment-l as its teacher.
+"""Train one of the two garment models on pixels of `weft preprocess`.
 
-    python train.py garment-l --train px/train256 px/extras256 --validation px/val224 --out garment-l.pt
-    python train.py garment-s --teacher garment-l.pt --train px/train128 px/extras128 --validation px/val96 --out garment-s.pt
+    python train.py garment-l --train px/train224 --train px/extras224 --validation px/val192 --out garment-l.pt
+    python train.py garment-s --taught px/taught --validation px/val128 --out garment-s.pt
 
-The pixels are those of `weft preprocess`. Validation chooses among the epochs of
-the last phase, and nothing else; no photo of it is trained on.
+garment-l learns from labels, garment-s from labels and from what garment-l says of the same views (teach.py).
+Validation chooses among the epochs, and nothing else; no photo of it is trained on.
 """
 
 import argparse
@@ -13,90 +13,138 @@ import math
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 import data
 import nets
 
-PHASES = {  # (side, epochs, learning rate); the last side is that of the model's input
-    "garment-l": [(160, 5, 8e-4), (224, 2, 2e-4)],
-    "garment-s": [(96, 14, 1.5e-3)],
+# (side, epochs, first blocks left as they are); the learning rate falls over all of them.
+PHASES = {
+    "garment-l": [(144, 10, 4), (192, 2, 7)],
+    "garment-s": [(128, 9, 3), (128, 5, 5)],
 }
-TEACHER_SIDE = 224
+RATE = {"garment-l": 7e-4, "garment-s": 1.5e-3}
 
 
 @torch.no_grad()
 def accuracy(net, pixels, truth) -> float:
+    """Share of photos named rightly."""
     net.eval()
-    right = sum((net(data.as_input(pixels[i:i + 64])).argmax(1) == truth[i:i + 64]).sum().item()
-                for i in range(0, len(truth), 64))
+    right = sum((net(data.as_input(pixels[i:i + 32])).argmax(1) == truth[i:i + 32]).sum().item()
+                for i in range(0, len(truth), 32))
     return right / len(truth)
 
 
-def loss_of(net, x, y, teacher, rng):
-    """Cross-entropy on smoothed classes with mixup (Zhang et al. 2018), or towards the teacher (Hinton et al. 2015)."""
-    share = torch.rand(1, generator=rng).item() * 0.3
-    other = torch.randperm(len(x), generator=rng)
-    target = F.one_hot(y, len(data.CLASSES)).float() * 0.9 + 0.1 / len(data.CLASSES)
-    x, target = x * (1 - share) + x[other] * share, target * (1 - share) + target[other] * share
-    if teacher is not None:
-        with torch.no_grad():
-            big = F.interpolate(x, size=TEACHER_SIDE, mode="bilinear", align_corners=False)
-            target = 0.25 * target + 0.75 * teacher(big).softmax(1)
-    return -(target * net(x).log_softmax(1)).sum(1).mean()
+def mixed(x, target, rng):
+    """Mixup (Zhang et al. 2018) of a batch with itself: up to 0.3 of another photo and of its target."""
+    share, other = torch.rand(1, generator=rng).item() * 0.3, torch.randperm(len(x), generator=rng)
+    return x * (1 - share) + x[other] * share, target * (1 - share) + target[other] * share
+
+
+def smooth(y):
+    """(n) classes to (n, classes), a tenth of the weight spread evenly (Szegedy et al. 2016)."""
+    return F.one_hot(y, len(data.CLASSES)).float() * 0.9 + 0.1 / len(data.CLASSES)
+
+
+def rate_at(step: int, steps: int) -> float:
+    """Share of the highest rate: up over 60 steps, then down along a cosine (Loshchilov and Hutter 2017)."""
+    return min(1, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+@torch.no_grad()
+def follow(average, net, step: int):
+    """Moves the average of the weights towards the net's (Polyak and Juditsky 1992)."""
+    keep = min(0.99, (1 + step) / (10 + step))
+    for a, p in zip(average.state_dict().values(), net.state_dict().values()):
+        a.lerp_(p, 1 - keep) if a.dtype.is_floating_point else a.copy_(p)
+
+
+class Labelled:
+    """Photos, changed anew in each epoch, and their labels."""
+
+    def __init__(self, folders):
+        self.pixels, self.truth = data.load_all(folders)
+
+    def __len__(self):
+        return len(self.truth)
+
+    def batch(self, epoch: int, pick, side: int, rng):
+        """(b, 3, side, side) and targets (b, classes)."""
+        return data.augment(data.as_input(self.pixels[pick.numpy()]), side, rng), smooth(self.truth[pick])
+
+
+class Taught:
+    """Views that teach.py wrote, and what label and teacher say of them, at 0.25 to 0.75 (Hinton et al. 2015)."""
+
+    def __init__(self, folder):
+        self.pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+        truth, logits = torch.from_numpy(np.load(folder / "truth.npy")), torch.from_numpy(np.load(folder / "logits.npy"))
+        self.target = 0.25 * smooth(truth) + 0.75 * logits.softmax(2)
+
+    def __len__(self):
+        return self.pixels.shape[1]
+
+    def batch(self, epoch: int, pick, side: int, rng):
+        """(b, 3, side, side) and targets (b, classes); each photo's views in turn, a little changed."""
+        view = (pick + epoch) % len(self.pixels)
+        x = data.as_input(self.pixels[view.numpy(), pick.numpy()])
+        return data.augment(x, side, rng, strength=0.4), self.target[view, pick]
+
+
+def epoch_of(net, average, opt, photos, side, rng, at: list, steps: int, args):
+    """Trains on every photo once; at[0] counts the steps."""
+    order, each = torch.randperm(len(photos), generator=rng), len(photos) // args.batch
+    for b in range(each):
+        for g in opt.param_groups:
+            g["lr"] = RATE[args.model] * rate_at(at[0], steps)
+        pick = order[b * args.batch:(b + 1) * args.batch]
+        x, target = mixed(*photos.batch(at[0] // each, pick, side, rng), rng)
+        net.train()
+        loss = -(target * net(x).log_softmax(1)).sum(1).mean()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        at[0] += 1
+        follow(average, net, at[0])
+    return loss.item()
 
 
 def train(args):
+    """Trains by the model's phases and keeps the averaged weights of the best epoch."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     rng = torch.Generator().manual_seed(args.seed)
-    sets = [data.load(folder, strict=i == 0) for i, folder in enumerate(args.train)]
-    truth = torch.cat([y for _, y in sets])
-    row = [(s, i) for s, (_, y) in enumerate(sets) for i in range(len(y))]
-    validation = data.load(args.validation)
-    net, teacher = nets.NETS[args.model](), None
-    if args.teacher:
-        teacher = nets.Large().eval()
-        teacher.load_state_dict(torch.load(args.teacher))
-    average, steps, best = copy.deepcopy(net), 0, 0.0
-    for phase, (side, epochs, rate) in enumerate(PHASES[args.model]):
-        opt = torch.optim.AdamW(net.parameters(), weight_decay=0.02)
-        total = epochs * (len(row) // args.batch)
+    photos, validation = Taught(args.taught) if args.taught else Labelled(args.train), data.load(args.validation)
+    net = nets.NETS[args.model]().to(memory_format=torch.channels_last)
+    average, at, best = copy.deepcopy(net), [0], 0.0
+    steps = sum(p[1] for p in PHASES[args.model]) * (len(photos) // args.batch)
+    opt = torch.optim.AdamW(net.parameters(), weight_decay=0.02)
+    print(f"{args.model}: {len(photos)} photos, {steps} steps", flush=True)
+    for side, epochs, frozen in PHASES[args.model]:
+        net.freeze(frozen)
         for epoch in range(epochs):
-            began, order = time.time(), torch.randperm(len(row), generator=rng)
-            for b in range(len(row) // args.batch):
-                at = epoch * (len(row) // args.batch) + b
-                for g in opt.param_groups:
-                    g["lr"] = rate * min(1, (at + 1) / 60) * 0.5 * (1 + math.cos(math.pi * at / total))
-                pick = order[b * args.batch:(b + 1) * args.batch]
-                x = torch.cat([data.as_input(sets[s][0][i:i + 1]) for s, i in (row[p] for p in pick.tolist())])
-                net.train()
-                loss = loss_of(net, data.augment(x, side, rng), truth[pick], teacher, rng)
-                opt.zero_grad()
-                loss.backward()
-                opt.step()
-                steps += 1
-                keep = min(0.996, (1 + steps) / (10 + steps))
-                with torch.no_grad():
-                    for a, p in zip(average.state_dict().values(), net.state_dict().values()):
-                        a.lerp_(p, 1 - keep) if a.dtype.is_floating_point else a.copy_(p)
+            began = time.time()
+            loss = epoch_of(net, average, opt, photos, side, rng, at, steps, args)
+            trained = time.time() - began
             got = accuracy(average, *validation)
-            print(f"phase {phase} epoch {epoch}: loss {loss.item():.3f}, validation {got:.4f}, {time.time() - began:.0f} s", flush=True)
-            if phase == len(PHASES[args.model]) - 1 and got >= best:
+            print(f"side {side} epoch {epoch}: loss {loss:.3f}, validation {got:.4f}, {trained:.0f} s", flush=True)
+            if got >= best:
                 best = got
-                torch.save(average.state_dict(), args.out)
+                torch.save(average.state_dict(), args.out.with_suffix(".part"))
+    args.out.with_suffix(".part").rename(args.out)
     print(f"best {best:.4f}: {args.out}")
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", choices=sorted(nets.NETS))
-    p.add_argument("--train", type=Path, nargs="+", required=True)
+    p.add_argument("--train", type=Path, action="append", help="labelled photos; other folders than the first may hold other classes")
+    p.add_argument("--taught", type=Path, help="of teach.py, in the place of --train")
     p.add_argument("--validation", type=Path, required=True)
-    p.add_argument("--teacher", type=Path)
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--batch", type=int, default=32)
-    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--threads", type=int, default=1)
     train(p.parse_args())

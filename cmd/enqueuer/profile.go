@@ -32,7 +32,7 @@ func checkCommand(env *cli.Env) *cobra.Command {
 		Example: `  enqueuer profile check profiles/*.yaml`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			reg, err := analysis.Default()
+			reg, err := registry(env)
 			if err != nil {
 				return err
 			}
@@ -52,6 +52,19 @@ func checkCommand(env *cli.Env) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// registry knows the models of the configuration by name; it computes none.
+func registry(env *cli.Env) (*analysis.Registry, error) {
+	cfg, err := env.Config()
+	if err != nil {
+		return nil, err
+	}
+	all, err := app.OpenModels(cfg.Analysis, nil)
+	if err != nil {
+		return nil, cli.Usage(err)
+	}
+	return all.Registry, nil
 }
 
 // checked is what is to say about one file.
@@ -146,7 +159,7 @@ said of them.`,
   enqueuer profile simulate my.yaml --posts posts.ndjson --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reg, err := analysis.Default()
+			reg, err := registry(env)
 			if err != nil {
 				return err
 			}
@@ -175,7 +188,7 @@ func diffCommand(env *cli.Env) *cobra.Command {
   enqueuer profile diff old.yaml new.yaml --posts posts.ndjson`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reg, err := analysis.Default()
+			reg, err := registry(env)
 			if err != nil {
 				return err
 			}

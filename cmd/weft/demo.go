@@ -48,7 +48,9 @@ loopback on which people write, edit and delete, and stays up until Ctrl-C.
 
 --json prints one object and nothing else on stdout: admitted, done, parked,
 dropped, failed, broken (on purpose), seconds, posts_per_second, by_step; beside
-them collected: {posts, edited, deleted, seconds}, which are not counted there.`,
+them collected: {posts, edited, deleted, seconds}, which are not counted there, and
+cascade: {posts, went_on, spared, cpu_seconds, always_heavy_cpu_seconds, saved_cpu_seconds},
+what it saved to ask the costly garment model only where the cheap one was unsure.`,
 		Example: "  weft demo\n  weft demo --photos ~/photos\n  weft demo --posts 1000 --exit --json --data /tmp/demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -106,14 +106,14 @@ func (a *App) open(ctx context.Context) error {
 		defer cancel()
 		return a.tracing.Shutdown(ctx)
 	})
+	if err := a.openModels(); err != nil { // search must know the size of embeddings
+		return err
+	}
 	if err := a.openStores(ctx, a.Config); err != nil {
 		return err
 	}
 	if a.opt.Search != nil {
 		a.Search = a.opt.Search(a.Search)
-	}
-	if err := a.openModels(); err != nil {
-		return err
 	}
 	if a.Library, err = NewLibrary(a.Config.Profiles, a.Documents, a.Registry); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (a *App) wire() error {
 	}
 	a.Runner = tasks.NewRunner(a.Documents, a.Queue, a.Library, steps, tasks.Options{
 		Attempts: cfg.Steps.Attempts, Deaths: cfg.Steps.Deaths, Timeouts: cfg.Steps.Timeouts, Horizon: cfg.Reconcile.Horizon,
-		Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: recorders{a.Metrics, a.opt.Record}, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
+		Embedding: cfg.Analysis.Embedding, Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: recorders{a.Metrics, a.opt.Record}, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
 	})
 	a.Desk = labeling.NewDesk(a.Documents, a.Documents, a.Runner, a.opt.Now, a.opt.Crash.Hit)
 	return nil

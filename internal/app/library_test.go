@@ -10,6 +10,7 @@ import (
 
 	"weft/analysis"
 	"weft/internal/app"
+	"weft/internal/config"
 	"weft/models"
 	"weft/profile"
 	"weft/storage/sqlite"
@@ -30,11 +31,11 @@ func newShelves(t *testing.T) *shelves {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = docs.Close() })
-	reg, err := analysis.Default()
+	all, err := app.OpenModels(config.Default().Analysis, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shelves{t: t, docs: docs, reg: reg, files: t.TempDir()}
+	return &shelves{t: t, docs: docs, reg: all.Registry, files: t.TempDir()}
 }
 
 func (s *shelves) write(name, body string) string {

@@ -8,6 +8,7 @@ import (
 
 	"weft/analysis"
 	"weft/analysis/learned"
+	"weft/analysis/remote"
 	"weft/analysis/zoo"
 	"weft/internal/config"
 	"weft/models"
@@ -27,8 +28,8 @@ func OpenModels(cfg config.Analysis, onnx func(config.Analysis) zoo.Runtime) (*M
 		return nil, err
 	}
 	runtimes := learned.Runtimes{}
-	if onnx != nil {
-		runtimes.ONNX = onnx(cfg)
+	if onnx != nil { // whoever computes graphs asks servers, too
+		runtimes.ONNX, runtimes.Remote = onnx(cfg), remote.New()
 	}
 	declared, err := learned.Load(reg, cfg.Models, runtimes)
 	if err != nil {

@@ -132,7 +132,8 @@ func (a *App) openSearch(ctx context.Context, url string) error {
 		a.Search = search
 		return nil
 	}
-	search, err := elastic.Open(ctx, url, elastic.Options{})
+	embedding, _ := a.Registry.Info(a.Config.Analysis.Embedding)
+	search, err := elastic.Open(ctx, url, elastic.Options{Dims: embedding.Embedding})
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,9 @@ func FileSubjects(ctx context.Context, reg *analysis.Registry, path string, prof
 			a.render(ctx, prep, &post, img)
 		}
 		results, err := predict(ctx, engine, post, profiles)
+		if models.ClassOf(err) == models.Unavailable && err != nil { // it will be so for all posts
+			return s, fmt.Errorf("%w; stored posts have what models said of them", err)
+		}
 		if err != nil {
 			problems(fmt.Errorf("%s: %w", post.ID, err))
 			continue

@@ -72,6 +72,7 @@ type Result struct {
 	Answers        int                   `json:"simulated_answers"`
 	Parts          int                   `json:"parts"`
 	Truth          sim.Report            `json:"truth"`
+	Cascade        Cascade               `json:"cascade"` // of the garment models, in the catalog profile
 	Collected      Collected             `json:"collected"`          // from made-up networks, after all the rest was counted
 	Problems       []string              `json:"problems,omitempty"` // failures that were not deliberate
 }
@@ -267,6 +268,7 @@ func count(ctx context.Context, a *app.App, posts []sim.Post) (Result, error) {
 			return r, err
 		}
 	}
+	r.Cascade = cascade(runs, "catalog", "garment-s", "garment-l")
 	status, err := a.Status(ctx)
 	if err != nil {
 		return r, err
@@ -340,6 +342,7 @@ func (r Result) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, " %s %d", step, r.ByStep[step])
 	}
 	fmt.Fprintf(w, "\n  %d questions were answered by a simulated labeler, wrong in about one of 40\n", r.Answers)
+	r.Cascade.writeText(w)
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "  PROBLEM: %s\n", p)
 	}

@@ -21,6 +21,7 @@ const (
 	RedisTLS      = "WEFT_TEST_REDIS_TLS_URL"      // rediss://weft:PASSWORD@HOST:PORT/0?ca=FILE, with an ACL user
 	RedisSentinel = "WEFT_TEST_REDIS_SENTINEL_URL" // redis-sentinel://HOST:PORT,…/MASTER
 	RedisCluster  = "WEFT_TEST_REDIS_CLUSTER_URL"  // redis-cluster://HOST:PORT,…
+	OIP           = "WEFT_TEST_OIP_URL"            // http://HOST:PORT of the Open Inference Protocol: tiny, garment-s and garment-l, each in version 1
 	Python        = "WEFT_TEST_PYTHON"             // the path of a python with pandas, pyarrow, polars and duckdb
 )
 

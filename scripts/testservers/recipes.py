@@ -1,5 +1,6 @@
 """Each server: what it is made of, how it is started, and under which URL tests find it."""
 
+import json
 import os
 
 from . import containers, probes, redis
@@ -187,6 +188,41 @@ class S3(Server):
         return {"WEFT_TEST_S3_URL": f"http://127.0.0.1:{self.folder.port('s3')}"}
 
 
+class MLServer(Server):
+    """The Open Inference Protocol v2 by Seldon's MLServer, over the graphs that ship and a small one."""
+
+    name = "mlserver"
+    about = "Open Inference Protocol v2, by MLServer with ONNX Runtime"
+    variables = ("WEFT_TEST_OIP_URL",)
+    stages = (("mlserver",),)
+
+    def prepare(self):
+        command = venv("mlserver", "mlserver==1.7.1", "onnxruntime==1.32.0", "numpy<2") / "bin/python"
+        home = self.home("mlserver")
+        http, grpc, metrics = self.ports("mlserver")
+        settings = {"host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics, "parallel_workers": 0, "use_structured_logging": False}
+        (home / "settings.json").write_text(json.dumps(settings))
+        zoo = SCRIPTS.parent / "analysis/zoo"
+        for graph in [*zoo.glob("*.onnx"), zoo / "testdata/tiny.onnx"]:
+            model = home / graph.stem
+            model.mkdir(exist_ok=True)
+            declared = {"name": graph.stem, "implementation": "onnx_model.OnnxModel", "parameters": {"uri": str(graph), "version": "1"}}
+            (model / "model-settings.json").write_text(json.dumps(declared))
+        return {"mlserver": [str(command), "-c", "from mlserver.cli.main import main; main()", "start", str(home)]}
+
+    def ports(self, part):
+        return [self.folder.port(part), self.folder.port(part + "-grpc"), self.folder.port(part + "-metrics")]
+
+    def env(self, part):
+        return {"PYTHONPATH": str(SCRIPTS / "mlserver"), "PYTHONDONTWRITEBYTECODE": "1", "PROMETHEUS_MULTIPROC_DIR": str(self.home(part))}
+
+    def ready(self, part):
+        return probes.http_ok(self.folder.port(part), "/v2/health/ready")()
+
+    def urls(self):
+        return {"WEFT_TEST_OIP_URL": f"http://127.0.0.1:{self.folder.port('mlserver')}"}
+
+
 class Python(Server):
     """What people read history with besides Weft. Nothing runs."""
 
@@ -213,5 +249,6 @@ RECIPES = (
     GCS,
     BigQuery,
     S3,
+    MLServer,
     Python,
 )

@@ -27,7 +27,7 @@ type Options struct {
 	// cluster has it. It must not make months read-only: old posts change, too.
 	Policy string
 
-	// Refresh makes Search, Similar and Count see every write that returned
+	// Refresh makes Search and Count see every write that returned
 	// before, by refreshing first. It is for tests: else writes show within the
 	// cluster's refresh interval of a second.
 	Refresh bool

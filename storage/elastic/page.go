@@ -31,6 +31,10 @@ func (s *Search) Search(ctx context.Context, q models.SearchQuery) (models.Searc
 	if err := s.refresh(ctx); err != nil {
 		return models.SearchAnswer{}, fault("search", err)
 	}
+	if q.Like != "" {
+		answer, err := s.like(ctx, p, q.Like)
+		return answer, fault("search for what looks like "+q.Like, err)
+	}
 	view := ""
 	if p.after != nil {
 		view = p.after.View
@@ -154,39 +158,4 @@ func (s *Search) closeView(ctx context.Context, view string) {
 	if view != "" {
 		_ = s.client.do(ctx, esapi.ClosePointInTimeRequest{Body: body(object{"id": view})}, nil)
 	}
-}
-
-// Neighbour is a document whose image looks alike.
-type Neighbour struct {
-	Doc    models.SearchDoc
-	Cosine float64 // of the two embeddings: 1 is the same direction
-}
-
-// Similar returns the documents whose embeddings are nearest to vector, nearest
-// first. It looks at the most promising candidates of each month alone, as any
-// search of this kind does, so it may miss one.
-func (s *Search) Similar(ctx context.Context, vector []float32, k int) ([]Neighbour, error) {
-	if s.options.Dims == 0 || len(vector) != s.options.Dims || k < 1 || k > maxLimit {
-		return nil, models.Faultf(models.Permanent, "search for neighbours: %d of a vector of %d; allowed: 1 to %d, and vectors of %d (the option Dims)",
-			k, len(vector), maxLimit, s.options.Dims)
-	}
-	if s.closed.Load() {
-		return nil, fault("search for neighbours", errClosed)
-	}
-	if err := s.refresh(ctx); err != nil {
-		return nil, fault("search for neighbours", err)
-	}
-	const atLeast = 100 // candidates a shard: fewer miss too much
-	got, err := s.ask(ctx, object{
-		"knn":  object{"field": "embedding", "query_vector": vector, "k": k, "num_candidates": max(atLeast, 2*k)},
-		"size": k,
-	}, "", false)
-	if err != nil {
-		return nil, fault("search for neighbours", err)
-	}
-	var out []Neighbour
-	for _, h := range got.Hits.Hits {
-		out = append(out, Neighbour{Doc: h.Source, Cosine: 2*h.Score - 1})
-	}
-	return out, nil
 }

@@ -18,7 +18,7 @@ import (
 // methods may be called at the same time from anywhere, by any number of
 // processes. Times are compared in milliseconds.
 //
-// Get sees every write that returned before; Search, Similar and Count see it
+// Get sees every write that returned before; Search and Count see it
 // within the cluster's refresh interval (a second).
 type Search struct {
 	client   *client
@@ -159,9 +159,10 @@ func (s *Search) refresh(ctx context.Context) error {
 // document is a SearchDoc with what is made of it for searching alone.
 type document struct {
 	models.SearchDoc
-	Words []string          `json:"words,omitempty"`
-	Pairs []string          `json:"pairs,omitempty"`
-	Stems map[string]string `json:"stems,omitempty"`
+	Words  []string          `json:"words,omitempty"`
+	Pairs  []string          `json:"pairs,omitempty"`
+	Stems  map[string]string `json:"stems,omitempty"`
+	Vector []float32         `json:"vector,omitempty"`
 }
 
 // pairMark stands between the name and the value of a pair.
@@ -183,6 +184,13 @@ func (s *Search) putChange(doc models.SearchDoc) (*change, error) {
 	}
 	if _, known := stemmers()[doc.Language]; known && s.features.stems {
 		d.Stems = map[string]string{doc.Language: doc.Text}
+	}
+	vector, err := doc.Embedding.Unpack()
+	if err != nil {
+		return nil, err
+	}
+	if len(vector) == s.options.Dims { // one of another model is kept, and compared with none
+		d.Vector = vector
 	}
 	b, err := json.Marshal(d)
 	if err != nil {

@@ -16,7 +16,9 @@ import (
 )
 
 func TestSearchSuite(t *testing.T) {
-	storagetest.Search(t, func(t *testing.T) storagetest.SearchStore { return openTest(t) })
+	storagetest.Search(t, func(t *testing.T) storagetest.SearchStore {
+		return openTest(t, func(o *Options) { o.Dims = storagetest.Dims })
+	})
 }
 
 // A document comes back as it was put, whatever is indexed of it.
@@ -29,7 +31,7 @@ func TestDocumentKept(t *testing.T) {
 		Author: models.Author{ID: "1", Handle: "h", Name: "n", Followers: 3, Location: models.Location{Raw: "Paris?", Country: "FR", City: "Paris", Confidence: 0.1}},
 		Counts: models.Counts{Likes: &likes}, Profiles: []string{"p"}, Unchecked: []string{"p"}, Images: []string{"k"}, Flags: []models.Flag{models.Adult},
 		Attributes: []models.Attribute{{Name: "color", Value: "navy", Confidence: 0.1234567890123, Share: 0.3, Evidence: models.FromImage, Box: &models.Box{X: 0.1, W: 0.2}, Model: "m", Version: "1"}},
-		Embedding:  []float32{0.1, 0.2},
+		Embedding:  models.PackVector([]float32{0.1, 0.2}), Space: "m@1",
 	}
 	put(t, s, doc)
 	got, err := s.Get(t.Context(), doc.ID)
@@ -46,42 +48,46 @@ func TestDocumentKept(t *testing.T) {
 func TestMappingConflict(t *testing.T) {
 	s := openTest(t, func(o *Options) { o.Dims = 2; o.Linger = 5 * time.Millisecond })
 	docs := numbered(4)
-	docs[1].Embedding = []float32{1, 2, 3}
+	docs[1].Point = &models.GeoPoint{Lat: 200}
 	docs[2].ID = strings.Repeat("x", 600)
 	got := putAll(t.Context(), s, docs...)
-	wantClass(t, "another dimension", got["d1"], models.Permanent, "more dimensions than defined")
+	wantClass(t, "a place that is none", got["d1"], models.Permanent, "latitude")
 	wantClass(t, "an id that is too long", got[docs[2].ID], models.Permanent, "too long")
 	if got["d0"] != nil || got["d3"] != nil {
 		t.Errorf("their neighbours: %v, %v", got["d0"], got["d3"])
 	}
 }
 
-func TestSimilar(t *testing.T) {
-	s := openTest(t, func(o *Options) { o.Dims = 3 })
-	docs := []models.SearchDoc{inMonth(1, "same"), inMonth(2, "near"), inMonth(2, "far"), inMonth(3, "none")}
-	docs[0].Embedding, docs[1].Embedding, docs[2].Embedding = []float32{2, 0, 0}, []float32{1, 0.2, 0}, []float32{-1, 0, 1}
-	put(t, s, docs...)
-	got, err := s.Similar(t.Context(), []float32{1, 0, 0}, 2)
-	if err != nil || len(got) != 2 || got[0].Doc.ID != "same" || got[1].Doc.ID != "near" || got[0].Cosine < 0.999 || got[1].Cosine > 0.99 || got[1].Cosine < 0.97 {
-		t.Errorf("Similar = %+v, %v", got, err)
+// A vector of another size than the index compares is kept, and found by nobody.
+func TestLikeOfAnotherSize(t *testing.T) {
+	s := openTest(t, func(o *Options) { o.Dims = 2 })
+	docs := []models.SearchDoc{inMonth(1, "two"), inMonth(1, "three"), inMonth(1, "other")}
+	docs[0].Embedding, docs[1].Embedding, docs[2].Embedding = models.PackVector([]float32{1, 0}), models.PackVector([]float32{1, 0, 0}), models.PackVector([]float32{1, 1})
+	for i := range docs {
+		docs[i].Space = "m@1"
 	}
-	_, err = s.Similar(t.Context(), []float32{1}, 2)
-	wantClass(t, "Similar to another dimension", err, models.Permanent, "vectors of 3")
-	_, err = openTest(t).Similar(t.Context(), []float32{1}, 2)
-	wantClass(t, "Similar without embeddings", err, models.Permanent, "the option Dims")
+	put(t, s, docs...)
+	got, err := s.Search(t.Context(), models.SearchQuery{Like: "two"})
+	if err != nil || len(got.Hits) != 1 || got.Hits[0].ID != "other" {
+		t.Errorf("like two: %+v, %v", got, err)
+	}
+	_, err = s.Search(t.Context(), models.SearchQuery{Like: "three"})
+	wantClass(t, "like one of three dimensions", err, models.Permanent, "compares those of 2")
 }
 
 // A month from before embeddings were searched is no hindrance.
-func TestSimilarOlderMonth(t *testing.T) {
+func TestLikeBesideAnOlderMonth(t *testing.T) {
 	before := openTest(t)
 	put(t, before, inMonth(1, "old"))
 	s := openPrefix(t, before.prefix, func(o *Options) { o.Dims = 2 })
-	doc := inMonth(2, "new")
-	doc.Embedding = []float32{1, 1}
-	put(t, s, doc)
-	got, err := s.Similar(t.Context(), []float32{1, 0}, 5)
-	if err != nil || len(got) != 1 || got[0].Doc.ID != "new" {
-		t.Errorf("Similar = %+v, %v", got, err)
+	docs := []models.SearchDoc{inMonth(2, "new"), inMonth(2, "newer")}
+	for i := range docs {
+		docs[i].Embedding, docs[i].Space = models.PackVector([]float32{1, float32(i)}), "m@1"
+	}
+	put(t, s, docs...)
+	got, err := s.Search(t.Context(), models.SearchQuery{Like: "new"})
+	if err != nil || len(got.Hits) != 1 || got.Hits[0].ID != "newer" {
+		t.Errorf("like new: %+v, %v", got, err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // templateLayout is the version of the mapping below. A change raises it, and
 // must leave older indices usable: fields they don't know are kept there, and
 // found after search was built anew.
-const templateLayout = 1
+const templateLayout = 2
 
 // object is a JSON object under construction.
 type object = map[string]any
@@ -134,11 +134,11 @@ func (s *Search) mapping() object {
 		fields["stems"] = object{"properties": stems}
 	}
 	if s.options.Dims > 0 {
-		fields["embedding"] = object{"type": "dense_vector", "dims": s.options.Dims, "index": true, "similarity": "cosine"}
+		fields["vector"] = object{"type": "dense_vector", "dims": s.options.Dims, "index": true, "similarity": "cosine"}
 	}
 	return object{
 		"dynamic": false, "_meta": object{"layout": templateLayout},
-		"_source":    object{"excludes": []string{"words", "pairs", "stems"}},
+		"_source":    object{"excludes": []string{"words", "pairs", "stems", "vector"}},
 		"properties": fields,
 	}
 }
@@ -158,7 +158,7 @@ func postFields() object {
 			"id": keyword(), "handle": keyword(), "name": keyword(), "followers": long, "location": object{"properties": place},
 		}},
 		"counts":   object{"properties": object{"likes": long, "comments": long, "shares": long}},
-		"profiles": keyword(), "unchecked": keyword(), "images": kept, "flags": keyword(),
+		"profiles": keyword(), "unchecked": keyword(), "images": kept, "flags": keyword(), "space": keyword(),
 		"attributes": object{"type": "nested", "properties": object{
 			"name": keyword(), "value": keyword(), "confidence": double, "share": double, "evidence": keyword(), "image": keyword(),
 			"model": keyword(), "version": keyword(),

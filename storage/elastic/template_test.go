@@ -82,7 +82,7 @@ func TestMappingOfAMonth(t *testing.T) {
 		t.Errorf("settings %v, dynamic %q", m.Settings, m.Mappings.Dynamic)
 	}
 	for field, want := range map[string]string{
-		"id": "keyword", "created_at": "date", "words": "text", "attributes": "nested", "point": "geo_point", "embedding": "dense_vector", "hashtags": "keyword",
+		"id": "keyword", "created_at": "date", "words": "text", "attributes": "nested", "point": "geo_point", "vector": "dense_vector", "space": "keyword", "embedding": "", "hashtags": "keyword",
 	} {
 		if m.Mappings.Properties[field].Type != want {
 			t.Errorf("%s is %q, want %s", field, m.Mappings.Properties[field].Type, want)

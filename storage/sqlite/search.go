@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS search_terms(
 	n INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, confidence REAL NOT NULL,
 	PRIMARY KEY(n, name, value)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS search_terms_value ON search_terms(name, value, confidence);
+CREATE TABLE IF NOT EXISTS search_vectors(n INTEGER PRIMARY KEY, space TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS search_vectors_space ON search_vectors(space);
 CREATE VIRTUAL TABLE IF NOT EXISTS search_text USING fts5(
 	text, tags, author, attributes, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2');
 `
@@ -134,6 +136,8 @@ type searchChange struct {
 	doc                       []byte
 	terms                     []byte // JSON: [[name, value, confidence], …]
 	words                     searchWords
+	space                     string
+	vector                    []byte // empty: none
 
 	err   error
 	ready chan struct{}
@@ -152,7 +156,12 @@ func putChange(doc models.SearchDoc) (*searchChange, error) {
 	if err != nil {
 		return nil, err
 	}
+	vector, err := doc.Embedding.Bytes()
+	if err != nil {
+		return nil, err
+	}
 	return &searchChange{
+		space: doc.Space, vector: vector,
 		id: doc.ID, version: doc.Version, source: doc.Source, language: doc.Language, country: doc.Author.Location.Country,
 		created: searchTime(doc.CreatedAt), likes: doc.Counts.Likes, doc: body, terms: terms, words: wordsOf(doc),
 	}, nil
@@ -213,7 +222,7 @@ func (c *searchChange) apply(s *session) error {
 		return nil // what is there is newer, or the same
 	}
 	if there && !gone {
-		for _, q := range []string{`DELETE FROM search_terms WHERE n = ?`, `DELETE FROM search_text WHERE rowid = ?`} {
+		for _, q := range []string{`DELETE FROM search_terms WHERE n = ?`, `DELETE FROM search_text WHERE rowid = ?`, `DELETE FROM search_vectors WHERE n = ?`} {
 			if _, err := s.exec(q, n); err != nil {
 				return err
 			}
@@ -232,6 +241,11 @@ func (c *searchChange) apply(s *session) error {
 	}
 	if c.deleted {
 		return nil
+	}
+	if len(c.vector) > 0 {
+		if _, err := s.exec(`INSERT INTO search_vectors(n, space, vector) VALUES(?, ?, ?)`, n, c.space, c.vector); err != nil {
+			return err
+		}
 	}
 	if _, err := s.exec(`INSERT OR IGNORE INTO search_terms(n, name, value, confidence)
 		SELECT ?, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)`, n, string(c.terms)); err != nil {

@@ -31,6 +31,10 @@ func (s *Search) Search(ctx context.Context, q models.SearchQuery) (models.Searc
 	if plan.nothing {
 		return plan.empty(), nil
 	}
+	if q.Like != "" {
+		answer, err := s.like(ctx, plan, q.Like)
+		return answer, fault("search for what looks like "+q.Like, err)
+	}
 	tx, err := s.handles.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return models.SearchAnswer{}, fault("search", err)

@@ -23,6 +23,10 @@ type SearchStore interface {
 	Count(ctx context.Context) (int64, error)
 }
 
+// Dims is the size of the suite's embeddings: a search that must know it is
+// opened for that.
+const Dims = 3
+
 // Search holds a search to what Weft relies on. open returns an empty one.
 func Search(t *testing.T, open func(t *testing.T) SearchStore) {
 	t.Run("against a plain scan", func(t *testing.T) { searchOracle(t, open(t)) })
@@ -35,6 +39,7 @@ func Search(t *testing.T, open func(t *testing.T) SearchStore) {
 	t.Run("pages while others write", func(t *testing.T) { searchPaging(t, open(t)) })
 	t.Run("cursors", func(t *testing.T) { searchCursors(t, open(t)) })
 	t.Run("many at once", func(t *testing.T) { searchRace(t, open(t)) })
+	t.Run("what looks alike", func(t *testing.T) { searchLike(t, open(t)) })
 	t.Run("refusals", func(t *testing.T) { searchRefusals(t, open(t)) })
 }
 
