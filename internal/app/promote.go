@@ -95,7 +95,7 @@ func switchTo(cfg config.Analysis, dryRun bool, choose func([]zoo.Declaration) (
 	was := all[slices.IndexFunc(all, func(d zoo.Declaration) bool { return d.Name == of })]
 	s := Switch{Model: of, Was: was.Declared, DryRun: dryRun}
 	bodies := map[string][]byte{}
-	for _, d := range all { // what steps back is in the list before or after what steps up: the check is of the whole
+	for _, d := range all {
 		to, ok := stages[d.Declared]
 		if !ok {
 			continue
@@ -163,8 +163,8 @@ func wouldBe(files []string, bodies map[string][]byte, reg *analysis.Registry) (
 
 // diff lists the lines that differ: a stage is changed in its line, or has a
 // line of its own.
-func diff(file, old, new string) string {
-	a, b := strings.Split(old, "\n"), strings.Split(new, "\n")
+func diff(file, before, after string) string {
+	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
 	var out strings.Builder
 	fmt.Fprintf(&out, "--- %s\n+++ %s\n", file, file)
 	for i, j := 0, 0; i < len(a) || j < len(b); {

@@ -140,7 +140,7 @@ func (t *Tally) Add(p Post) {
 	}
 }
 
-// Report is what the posts came to.
+// Report is what the posts came to. It is asked once, at the end.
 func (t *Tally) Report() Report {
 	r := t.report
 	if r.Inputs > 0 {

@@ -1,7 +1,6 @@
 package compare_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -92,7 +91,7 @@ func TestTally(t *testing.T) {
 	}
 
 	var page strings.Builder
-	if err := r.WritePage(context.Background(), &page, nil); err != nil {
+	if err := r.WritePage(t.Context(), &page, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"<h3>Wins", "<h3>Losses", "nobody was asked", "&lt;b&gt;text", "the labels don&#39;t tell"} {
