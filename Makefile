@@ -11,7 +11,7 @@ export GOFLAGS += -tags=nodynamic$(TURBO)
 TESTFLAGS ?= -parallel 16 -timeout 14m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores lint verify
+.PHONY: help deps build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores train lint verify
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,11 @@ bench-analysis: deps ## images a second of decoding and of the models, against P
 
 bench-stores: deps ## each store's adapter against the bare driver in the same run (ARGS=-posts 1000000)
 	scripts/services run --only mongo,elasticsearch,gcs,bigquery -- go run ./internal/bench/stores $(ARGS)
+
+train: build ## the garment models out of photos, and of people's labels (PHOTOS=~/clothing LABELS=labels/labels.csv WORK=garments, PYTHON of analysis/train's environment)
+	@test -d '$(PHOTOS)' || { echo 'give PHOTOS=folder with train and validation, each with a folder per class'; exit 2; }
+	$(or $(PYTHON),python3) analysis/train/run.py --weft bin/weft --photos '$(PHOTOS)' $(if $(LABELS),--labels '$(LABELS)') \
+		--work '$(or $(WORK),garments)' --zoo '$(or $(WORK),garments)/zoo' $(ARGS)
 
 lint: ## golangci-lint (its first run builds it: minutes)
 	go run $(GOLANGCI) run ./...

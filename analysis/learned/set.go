@@ -25,7 +25,7 @@ func Load(reg *analysis.Registry, files []string, runtime zoo.Runtime) (*Set, er
 	for _, d := range declared {
 		net := NewNet(d, runtime)
 		s.nets = append(s.nets, net)
-		if d.Task == zoo.Segment {
+		if d.Task == zoo.Segment || d.Stage == zoo.Shadow {
 			continue
 		}
 		if err := reg.Add(NewModel(net)); err != nil {
@@ -66,7 +66,7 @@ func (s *Set) Open(ctx context.Context) (missing map[string]error, err error) {
 		var fault *models.Fault
 		switch {
 		case err == nil:
-		case errors.As(err, &fault) && fault.Class == models.Unavailable:
+		case n.decl.Stage == zoo.Shadow, errors.As(err, &fault) && fault.Class == models.Unavailable: // a shadow stops nobody
 			missing[n.decl.Name] = err
 		default:
 			errs = append(errs, err)

@@ -29,8 +29,11 @@ const (
 // Declaration is one model of a file, checked as far as that can be done
 // without its graph (see Check).
 type Declaration struct {
-	Name     string
-	Version  string // names everything that can change a result
+	Name     string  // what profiles call it, and results are kept under; of a shadow, its own
+	Declared string  // what its file calls it: another name than Name if it took that one over, see Of
+	Of       string  // the model of which this is another version: it runs beside it, or once active in its place
+	Share    float64 // of posts that it runs on while it is a shadow
+	Version  string  // names everything that can change a result
 	Tier     models.Step
 	Task     Task
 	Stage    Stage

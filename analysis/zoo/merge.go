@@ -27,9 +27,13 @@ func Merge(builtin []string, files ...[]Declaration) ([]Declaration, error) {
 			}
 		}
 	}
+	all, wrong := versions(builtin, all)
+	errs = append(errs, wrong...)
 	known := slices.Clone(builtin)
 	for _, d := range all {
-		known = append(known, d.Name)
+		if d.Stage != Shadow {
+			known = append(known, d.Name)
+		}
 	}
 	slices.Sort(known)
 	for _, d := range all {

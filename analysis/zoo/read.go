@@ -62,7 +62,7 @@ type reader struct {
 func (r *reader) mark(what string, n node) { r.d.at[what] = n.position() }
 
 func (r *reader) read(n node) {
-	f := n.fields([]string{"name", "tier", "task", "runtime", "input", "outputs"}, []string{"stage", "replaces"})
+	f := n.fields([]string{"name", "tier", "task", "runtime", "input", "outputs"}, []string{"stage", "of", "share", "replaces"})
 	d := &r.d
 	r.mark("", n)
 	r.mark("name", f["name"])
@@ -72,7 +72,8 @@ func (r *reader) read(n node) {
 	}
 	d.Tier = models.Step(f["tier"].text("", string(models.AnalyzeLight), string(models.AnalyzeHeavy)))
 	d.Task = Task(f["task"].text("", string(Classify), string(Segment), string(Embed), string(Text)))
-	d.Stage = Stage(f["stage"].text(string(Active), string(Active), string(Shadow)))
+	d.Declared = d.Name
+	r.version(n, f)
 	for i, other := range f["replaces"].list() {
 		r.mark(fmt.Sprintf("replaces[%d]", i), other)
 		name := other.text("")
@@ -91,6 +92,29 @@ func (r *reader) read(n node) {
 		r.outputs(f["outputs"])
 	}
 	d.Version = version(*d)
+}
+
+// defaultShare is how many posts a shadow sees unless its declaration says: a
+// tenth of the cost, and enough to compare within days.
+const defaultShare = 0.1
+
+// version reads which model this is another version of, and how far it counts.
+func (r *reader) version(n node, f map[string]node) {
+	d := &r.d
+	d.Stage = Stage(f["stage"].text(string(Active), string(Active), string(Shadow)))
+	d.Of = f["of"].text("")
+	r.mark("of", f["of"])
+	switch {
+	case d.Stage == Shadow && !f["of"].there():
+		f["stage"].errorf("%s is shadow, so %s.of must name the active model that it runs beside", f["stage"].path, n.path)
+	case d.Of == d.Name && d.Of != "":
+		f["of"].errorf("%s: a model can't be another version of itself; give it a name of its own", f["of"].path)
+	case d.Of == "" && f["share"].there():
+		f["share"].errorf("%s is for a model with of: alone", f["share"].path)
+	}
+	if d.Of != "" {
+		d.Share = f["share"].number(0.0001, 1, defaultShare)
+	}
 }
 
 func (r *reader) runtime(n node) {

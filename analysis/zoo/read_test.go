@@ -29,7 +29,7 @@ const good = `models:
   - name: mine
     tier: analyze-light
     task: classify
-    stage: shadow
+    stage: active
     replaces: [garment-s]
     runtime: {onnx: {file: tiny.onnx}}
     input: {name: image, side: 32, colors: bgr, layout: nhwc, mean: [1, 2, 3], std: 58.5}
@@ -44,7 +44,7 @@ func TestRead(t *testing.T) {
 		t.Fatalf("%d models, %v", len(all), err)
 	}
 	d := all[0]
-	if d.Name != "mine" || d.Tier != "analyze-light" || d.Stage != zoo.Shadow || d.ONNX == nil || len(d.Version) != 12 {
+	if d.Name != "mine" || d.Tier != "analyze-light" || d.Stage != zoo.Active || d.Declared != "mine" || d.Of != "" || d.ONNX == nil || len(d.Version) != 12 {
 		t.Errorf("%+v", d)
 	}
 	want := zoo.Input{Name: "image", Side: 32, Colors: zoo.BGR, Layout: zoo.NHWC, Mean: [3]float64{1, 2, 3}, Std: [3]float64{58.5, 58.5, 58.5}}
@@ -70,7 +70,7 @@ func TestVersion(t *testing.T) {
 		return all[0].Version
 	}
 	base := versionOf(good, sources(t))
-	for _, same := range [][2]string{{"name: mine", "name: other"}, {"stage: shadow", "stage: active"}, {"replaces: [garment-s]", ""}, {"models:", "# a word\nmodels:"}} {
+	for _, same := range [][2]string{{"name: mine", "name: other"}, {"stage: active", "stage: shadow\n    of: garment-s\n    share: 0.5"}, {"replaces: [garment-s]", ""}, {"models:", "# a word\nmodels:"}} {
 		if got := versionOf(strings.Replace(good, same[0], same[1], 1), sources(t)); got != base {
 			t.Errorf("%q for %q changed the version", same[1], same[0])
 		}

@@ -36,6 +36,11 @@ func ReadFile(path string, vocabulary func(string) []string) ([]Declaration, err
 	if err != nil {
 		return nil, fmt.Errorf("read models: %w", err)
 	}
+	return ReadText(path, body, vocabulary)
+}
+
+// ReadText is ReadFile for a file whose text is another than that on disk.
+func ReadText(path string, body []byte, vocabulary func(string) []string) ([]Declaration, error) {
 	return Read(path, body, Sources{
 		Open: func(name string) ([]byte, error) {
 			if !filepath.IsAbs(name) {

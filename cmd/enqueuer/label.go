@@ -16,8 +16,8 @@ import (
 )
 
 func labelCommand(env *cli.Env) *cobra.Command {
-	cmd := &cobra.Command{Use: "label", Short: "List questions to people, and answer them"}
-	cmd.AddCommand(labelListCommand(env), labelAnswerCommand(env))
+	cmd := &cobra.Command{Use: "label", Short: "List questions to people, answer them, and export the answers"}
+	cmd.AddCommand(labelListCommand(env), labelAnswerCommand(env), labelExportCommand(env))
 	return cmd
 }
 

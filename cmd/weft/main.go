@@ -24,7 +24,7 @@ folder.
   weft up --data weft-data --listen 127.0.0.1:8080
   weft query --data weft-data "SELECT source, count(*) FROM posts GROUP BY ALL"`,
 	}
-	root.AddCommand(demoCommand(env), upCommand(env), preprocessCommand(env), modelsCommand(env), evalCommand(env), queryCommand(env), warehouseCommand(env), reindexCommand(env), configCommand(env))
+	root.AddCommand(demoCommand(env), upCommand(env), preprocessCommand(env), modelsCommand(env), evalCommand(env), queryCommand(env), warehouseCommand(env), reindexCommand(env), driftCommand(env), configCommand(env))
 	return root
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func modelsCommand(env *cli.Env) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "models",
 		Short: "List the models, check their declarations and measure their cost",
 		Long: `List every model that profiles can name: those that are built in, those that ship,
@@ -46,6 +46,8 @@ It ends with 1 if a declaration is wrong. How to add a model: docs/models/README
 			return nil
 		},
 	}
+	cmd.AddCommand(compareCommand(env), promoteCommand(env), rollbackCommand(env))
+	return cmd
 }
 
 // openModels reads the models of the configuration, and those of one more file.
@@ -73,11 +75,18 @@ func writeModels(w io.Writer, reports []app.ModelReport) error {
 		if r.Ready && r.CPUSeconds > 0 {
 			cost = fmt.Sprintf("%.2f", r.CPUSeconds*1000)
 		}
+		stage := r.Stage
+		switch {
+		case r.Of != "":
+			stage = fmt.Sprintf("%s of %s, %g %%", stage, r.Of, 100*r.Share)
+		case r.Declared != "":
+			stage += ": " + r.Declared
+		}
 		finds := strings.Join(r.Attributes, ", ")
 		if r.Embedding > 0 {
 			finds += fmt.Sprintf(", embedding of %d", r.Embedding)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Version, r.Tier, r.Task, r.Runtime, r.Stage, cost, strings.TrimPrefix(finds, ", "))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Version, r.Tier, r.Task, r.Runtime, stage, cost, strings.TrimPrefix(finds, ", "))
 	}
 	if err := t.Flush(); err != nil {
 		return err

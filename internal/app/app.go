@@ -62,7 +62,8 @@ type App struct {
 	Queue      *queue.Client
 	Library    *Library
 	Registry   *analysis.Registry
-	Models     *Models // the registry, and what runs its models
+	Models     *Models           // the registry, and what runs its models
+	Shadows    *analysis.Shadows // models that run beside others
 	Runner     *tasks.Runner
 	Desk       *labeling.Desk
 	Limiter    *limit.Limiter
@@ -164,7 +165,11 @@ func (a *App) steps() (tasks.Steps, error) {
 	if err != nil {
 		return nil, err
 	}
-	analyze := &tasks.Analyze{Analyzer: analysis.NewEngine(a.Registry, a.Blobs, a.Documents), Fuse: a.Registry.Fuse}
+	analyzer, err := a.analyzer()
+	if err != nil {
+		return nil, err
+	}
+	analyze := &tasks.Analyze{Analyzer: analyzer, Fuse: a.Registry.Fuse}
 	return tasks.Steps{
 		models.Fetch: &tasks.Fetch{
 			Preparer: preparer{image.NewPreparer(limits.DecodePixels), image.Limits{Bytes: limits.ImageBytes, Pixels: limits.ImagePixels, Memory: limits.DecodeMemory}},

@@ -81,6 +81,10 @@ func (a *App) prepareModels(ctx context.Context) (wait func(), err error) {
 		return nil, err
 	}
 	for name, why := range missing {
+		if n, ok := a.Models.Declared.Net(name); ok && n.Declaration().Stage == zoo.Shadow {
+			a.Log.Warn("a shadow model can't run here; no post is affected", "model", name, "why", why)
+			continue
+		}
 		a.Log.Warn("a model can't run here: posts of profiles that name it wait", "model", name, "why", why)
 	}
 	var measuring sync.WaitGroup
@@ -109,7 +113,10 @@ type ModelReport struct {
 	Tier       models.Step `json:"tier,omitempty"`
 	Task       string      `json:"task"`
 	Stage      string      `json:"stage"`
-	Runtime    string      `json:"runtime"` // built-in, onnx or remote
+	Declared   string      `json:"declared,omitempty"` // the declaration that took over the name
+	Of         string      `json:"of,omitempty"`       // the active model that a shadow runs beside
+	Share      float64     `json:"share,omitempty"`    // of posts, on which it does
+	Runtime    string      `json:"runtime"`            // built-in, onnx or remote
 	File       string      `json:"file,omitempty"`
 	Attributes []string    `json:"attributes,omitempty"`
 	Embedding  int         `json:"embedding,omitempty"` // dimensions
@@ -143,6 +150,12 @@ func (m *Models) Describe(ctx context.Context) []ModelReport {
 		}
 		if d.Remote != nil {
 			r.Runtime = "remote"
+		}
+		switch {
+		case d.Stage == zoo.Shadow:
+			r.Of, r.Share = d.Of, d.Share
+		case d.Declared != d.Name:
+			r.Declared = d.Declared
 		}
 		if _, err := n.Open(ctx); err != nil {
 			r.Problem, r.wrong = err.Error(), models.ClassOf(err) == models.Permanent

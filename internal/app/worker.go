@@ -45,6 +45,7 @@ func (a *App) Work(ctx context.Context) error {
 	a.Log.Info("configuration", "effective", cfg)
 	a.Log.Info("working", "queues", served)
 	var house sync.WaitGroup
+	house.Go(func() { a.Shadows.Run(ctx) })
 	for _, job := range a.housekeeping() {
 		house.Go(func() { a.keep(ctx, job) })
 	}
@@ -96,6 +97,7 @@ func (a *App) housekeeping() []job {
 		{"campaigns", cfg.Reconcile.Interval, a.driveCampaigns},
 		{"blobs", time.Minute, a.sweepBlobs},
 		{"merge", mergeInterval, a.merge},
+		{"drift", driftInterval, a.lookForDrift},
 	}
 }
 
@@ -211,6 +213,7 @@ func (a *App) ServeMetrics(ctx context.Context) (stop func(), err error) {
 		a.Metrics.QueueDepths("queue", a.depths)
 		a.Metrics.Limits(a.limits)
 	}
+	a.Metrics.Drifts(a.drifts)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return func() { _ = server.Close() }, nil

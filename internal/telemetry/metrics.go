@@ -29,6 +29,9 @@ type Metrics struct {
 	limits           *limitCollector
 
 	requests *prometheus.HistogramVec
+
+	shadows, shadowCost *prometheus.CounterVec
+	drifts              *driftCollector
 }
 
 // NewMetrics returns metrics with a registry of their own, which also tells of
@@ -54,6 +57,8 @@ func NewMetrics() *Metrics {
 	}
 	m.crawl()
 	m.http()
+	m.shadow()
+	m.drift()
 	m.registry.MustRegister(m.total, m.seconds, m.cost, m.depth, m.posts, m.deletions, m.failures, m.limits, m.requests, // names are constant: it can't fail
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

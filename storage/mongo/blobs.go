@@ -251,7 +251,8 @@ func (d *Documents) Undoom(ctx context.Context, keys []string) error {
 }
 
 // releaseAll ends a post's blob references, so that the next Release dooms what
-// nobody else needs, and forgets what the runs' models said of it. To doom it
+// nobody else needs, and forgets what any model said of what the runs' models saw: also
+// those of earlier generations, and shadows. To doom it
 // here would keep other posts with the same image waiting until the next sweep.
 // Results of text are forgotten too: whoever has the same text computes them again.
 func (d *Documents) releaseAll(ctx context.Context, post string, runs []models.Run) error {
@@ -281,18 +282,18 @@ func (d *Documents) releaseAll(ctx context.Context, post string, runs []models.R
 			return err
 		}
 	}
-	var results []string
+	var inputs []string
 	for _, r := range runs {
 		for _, res := range r.Results {
 			if !neededBy(shared, res.Input) {
-				results = append(results, res.Key())
+				inputs = append(inputs, res.Input)
 			}
 		}
 	}
-	if len(results) == 0 {
+	if len(inputs) == 0 {
 		return nil
 	}
-	_, err = d.remove(ctx, d.where(cResults+primary, among("_id", results)))
+	_, err = d.remove(ctx, d.where(resultsInput, among("result.input", inputs)))
 	return err
 }
 

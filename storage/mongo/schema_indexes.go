@@ -44,6 +44,7 @@ const (
 
 	profilesName     = "profiles/name"
 	campaignsStarted = "campaigns/started"
+	resultsInput     = "results/input"
 
 	stagingPost  = "staging/post"
 	stagingWaits = "staging/waits"
@@ -123,6 +124,7 @@ func otherIndexes() []index {
 		{name: itemsWaiting, keys: asc("opened_at", "_id"), partial: bson.D{{Key: "waiting", Value: bson.D{{Key: "$gt", Value: 0}}}}},
 		{name: profilesName, keys: bson.D{{Key: "name", Value: 1}, {Key: "put", Value: -1}}},
 		{name: campaignsStarted, keys: bson.D{{Key: "started_at", Value: -1}, {Key: "_id", Value: 1}}},
+		{name: resultsInput, keys: asc("result.input")},
 		// of the rows, most are in parts and wait for their posts to be purged
 		{name: stagingPost, keys: asc("post")},
 		{name: stagingWaits, keys: asc("part", "archived_at", "day", "source"), partial: waits()},

@@ -129,7 +129,8 @@ func (s *session) unstage(post string) error {
 }
 
 // releaseAll ends a post's blob references, so that the next Release dooms what
-// nobody else needs, and forgets what the runs' models said of it. To doom it
+// nobody else needs, and forgets what any model said of what the runs' models saw: also
+// those of earlier generations, and shadows. To doom it
 // here would keep other posts with the same image waiting until the next sweep.
 // Results of text are forgotten too: whoever has the same text computes them again.
 func (s *session) releaseAll(post string, runs []models.Run) error {
@@ -162,7 +163,7 @@ func (s *session) releaseAll(post string, runs []models.Run) error {
 			if neededBy(shared, res.Input) {
 				continue
 			}
-			if _, err := s.exec(`DELETE FROM results WHERE key = ?`, res.Key()); err != nil {
+			if _, err := s.exec(`DELETE FROM results WHERE json_extract(CAST(doc AS TEXT), '$.input') = ?`, res.Input); err != nil {
 				return err
 			}
 		}

@@ -77,7 +77,8 @@ func forgetStored(t *testing.T, s Store) {
 	m.Run.Results, m.Run.Attributes = []models.Result{result}, result.Attributes
 	m.Entry.Error = "https://cdn.example/secret.jpg"
 	move(t, s, m)
-	must(t, s.PutResults(t.Context(), []models.Result{result}))
+	shadow := models.Result{Input: "abcd", Model: "caption", Version: "2"} // in no run
+	must(t, s.PutResults(t.Context(), []models.Result{result, shadow}))
 	must(t, s.PutItem(t.Context(), anItem(id(1), "catalog")))
 	must(t, s.Stage(t.Context(), []models.Row{aRow(id(1), "catalog", 1, 1)}))
 	must(t, s.AddRefs(t.Context(), []models.BlobRef{{Key: "originals/abcd", Post: id(1)}}))
@@ -104,7 +105,7 @@ func forgetStored(t *testing.T, s Store) {
 		t.Errorf("%d rows staged, %v", n, err)
 	}
 	same(t, "released", []string{"originals/abcd"}, release(t, s, t0()))
-	results, err := s.Results(t.Context(), []string{result.Key()})
+	results, err := s.Results(t.Context(), []string{result.Key(), shadow.Key()})
 	must(t, err)
 	same(t, "results", map[string]models.Result{}, results)
 	dirty, err := s.Dirty(t.Context(), 10)
@@ -129,12 +130,13 @@ func forgetShared(t *testing.T, s Store) {
 		move(t, s, m)
 		must(t, s.AddRefs(t.Context(), []models.BlobRef{{Key: "originals/abcd", Post: id(n)}}))
 	}
-	must(t, s.PutResults(t.Context(), []models.Result{image}))
-	for n, want := range []int{1, 0} {
+	shadow := models.Result{Input: "abcd", Model: "color", Version: "2"} // in no run
+	must(t, s.PutResults(t.Context(), []models.Result{image, shadow}))
+	for n, want := range []int{2, 0} {
 		forget(t, s, models.Forgotten{Deleted: 1}, deletion(n))
-		got, err := s.Results(t.Context(), []string{image.Key()})
+		got, err := s.Results(t.Context(), []string{image.Key(), shadow.Key()})
 		must(t, err)
-		if len(got) != want || len(release(t, s, t0())) != 1-want {
+		if len(got) != want || len(release(t, s, t0())) != 1-want/2 {
 			t.Errorf("with %d posts left: %d results, doomed %v", want, len(got), release(t, s, t0()))
 		}
 	}

@@ -1,0 +1,127 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weft/internal/app"
+	"weft/internal/evaluate"
+	"weft/models"
+)
+
+// TestExportLabels: photos of labelled posts, each once, no author on both
+// sides; what it writes feeds preprocessing.
+func TestExportLabels(t *testing.T) {
+	r := newRig(t, plain)
+	entries := r.posts(20)
+	entries[1].Images = append(entries[1].Images, r.image(30))
+	entries[2].Images = entries[0].Images
+	r.imports(entries, "plain")
+	r.run()
+	id := func(i int) string { return fmt.Sprintf("file.p%02d", i) }
+	for i := range 20 {
+		values := []string{[]string{"dress", "hat"}[i%2]}
+		switch i {
+		case 3:
+			values = nil
+		case 4:
+			values = []string{"dress", "hat"}
+		case 5:
+			values = []string{"../hat"} // a free text
+		case 19:
+			continue
+		}
+		post, _ := r.post(id(i), "plain")
+		post.Author = models.Author{ID: fmt.Sprint("author", i%7)}
+		if i == 6 {
+			post.Flags = []models.Flag{models.NoIndex}
+		}
+		label := models.Label{Attribute: "garment", Taxonomy: "t1", Values: values, By: []string{"ann", "bob"}, At: r.now()}
+		if _, err := r.app.Documents.Update(r.ctx, id(i), models.Change{Source: &post, Labels: []models.Label{label}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	post, _ := r.post(id(7), "plain")
+	if err := r.app.Blobs.Delete(r.ctx, post.Media[0].Rendition); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(r.dir, "labels")
+	rep, err := r.app.ExportLabels(r.ctx, app.LabelExport{Attribute: "garment", Out: out, Validation: 0.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"not one image": 1, "the same photo again": 1, "people saw none": 1, "several values": 1, "its author doesn't want to be found, or it is hidden": 1, "its image is gone": 1}
+	if diff := cmp.Diff(want, rep.LeftOut); diff != "" || rep.Photos != 13 {
+		t.Errorf("%d photos, want 13; left out (-want +got):\n%s", rep.Photos, diff)
+	}
+	side, train := map[string]string{}, map[string]string{}
+	manifest, err := os.ReadFile(filepath.Join(out, "manifest.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(manifest) {
+		var l struct {
+			Post, Image, SHA256, Value, Taxonomy, Split string
+			Labelers                                    int
+		}
+		if err := json.Unmarshal(line, &l); err != nil {
+			t.Fatal(err)
+		}
+		post, _ := r.post(l.Post, "plain")
+		if other, ok := side[post.Author.ID]; ok && other != l.Split {
+			t.Errorf("%s is on both sides", post.Author.ID)
+		}
+		side[post.Author.ID] = l.Split
+		photo, err := os.ReadFile(filepath.Join(out, l.Image))
+		rendition, getErr := r.app.Blobs.Get(r.ctx, post.Media[0].Rendition)
+		if err = errors.Join(err, getErr); err != nil || !bytes.Equal(photo, rendition) || l.SHA256 != post.Media[0].SHA256 || l.Labelers != 2 || l.Taxonomy != "t1" {
+			t.Errorf("%s: %v, %+v", l.Post, err, l)
+		}
+		if l.Split == "train" {
+			train[l.Image] = l.Value
+		}
+	}
+	if len(rep.Splits["train"]) == 0 || len(rep.Splits["validation"]) == 0 {
+		t.Errorf("a side is empty: %v", rep.Splits)
+	}
+	f, err := os.Open(filepath.Join(out, "labels.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, row := range rows[1:] {
+		got[row[1]] = row[0]
+	}
+	if diff := cmp.Diff(train, got); diff != "" {
+		t.Errorf("labels.csv (-train photos +got):\n%s", diff)
+	}
+	pixels := filepath.Join(r.dir, "pixels")
+	if err := evaluate.Preprocess(filepath.Join(out, "train"), pixels, 32, func(int, int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(pixels, "pixels.npy")); err != nil || info.Size() < int64(len(train)*3*32*32) {
+		t.Errorf("pixels: %v, %v", info, err)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "hat")); err == nil {
+		t.Error("a free text led out of the folder")
+	}
+	if _, err := r.app.ExportLabels(r.ctx, app.LabelExport{Attribute: "garment", Out: out}); !errors.Is(err, app.ErrExport) {
+		t.Errorf("into a folder that is in use: %v", err)
+	}
+	if _, err := r.app.ExportLabels(r.ctx, app.LabelExport{Attribute: "nothing", Out: filepath.Join(r.dir, "none")}); !errors.Is(err, app.ErrExport) {
+		t.Errorf("of an attribute without labels: %v", err)
+	}
+}
