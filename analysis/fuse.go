@@ -21,7 +21,7 @@ const mostFused = 0.99
 //   - Evidence from an image and from the text is: where the text names a value
 //     that an image shows too, the image's finding becomes 1-(1-p)(1-q), at
 //     most 0.99, and names both models ("color+caption"). Its Evidence is that
-//     of the surer one. The text's own finding is then not listed again.
+//     of the surer one, and Sources keep what each said by itself. The text's own finding is then not listed again.
 //   - What only the text says holds for the whole post and has no Image.
 //
 // The order is fixed: by name, image, falling confidence, value. The same
@@ -105,5 +105,10 @@ func agree(fromImage, fromText models.Attribute) models.Attribute {
 	}
 	a.Model = fromImage.Model + "+" + fromText.Model
 	a.Version = fromImage.Version + "+" + fromText.Version
+	a.Sources = []models.Source{source(fromImage), source(fromText)}
 	return a
+}
+
+func source(a models.Attribute) models.Source {
+	return models.Source{Evidence: a.Evidence, Model: a.Model, Version: a.Version, Confidence: a.Confidence}
 }

@@ -22,6 +22,14 @@ func result(attributes ...models.Attribute) models.Result {
 	return models.Result{Model: attributes[0].Model, Attributes: attributes}
 }
 
+// sources are those of a finding that color and caption agree on.
+func sources(image, text float64) []models.Source {
+	return []models.Source{
+		{Evidence: models.FromImage, Model: "color", Version: "vcolor", Confidence: image},
+		{Evidence: models.FromText, Model: "caption", Version: "vcaption", Confidence: text},
+	}
+}
+
 func TestFuse(t *testing.T) {
 	both := said("color", "a", "color", "navy", 0.94)
 	both.Model, both.Version = "color+caption", "vcolor+vcaption"
@@ -29,6 +37,7 @@ func TestFuse(t *testing.T) {
 	surerText.Model, surerText.Version, surerText.Evidence = "color+caption", "vcolor+vcaption", models.FromText
 	capped := both
 	capped.Confidence = 0.99
+	both.Sources, surerText.Sources, capped.Sources = sources(0.8, 0.7), sources(0.7, 0.9), sources(0.98, 0.95)
 	for name, tc := range map[string]struct {
 		in   []models.Result
 		want []models.Attribute

@@ -29,6 +29,15 @@ type Attribute struct {
 	Box        *Box     `json:"box,omitempty"`
 	Model      string   `json:"model,omitempty"`
 	Version    string   `json:"version,omitempty"`
+	Sources    []Source `json:"sources,omitempty"` // who said so, where image and text were joined
+}
+
+// Source is one of several that say the same, and how sure it was by itself.
+type Source struct {
+	Evidence   Evidence `json:"evidence"`
+	Model      string   `json:"model"`
+	Version    string   `json:"version"`
+	Confidence float64  `json:"confidence"`
 }
 
 // SortAttributes puts attributes into their fixed order: by name, the surest first.
