@@ -94,8 +94,12 @@ def main(args):
     taught = args.work / "taught"
     script(taught / "truth.npy", "teach.py", "--teacher", large, *train, "--side", SIDES["garment-s"], "--out", taught,
            "--seed", args.seed)
-    script(weights["garment-s"], "train.py", "garment-s", "--taught", taught, "--validation",
-           px[f"validation{SIDES['garment-s']}"], "--out", weights["garment-s"], "--seed", args.seed)
+    first, second = args.work / "garment-s-1.pt", args.work / "garment-s-2.pt"
+    pupil = ["garment-s", "--taught", taught, "--validation", px[f"validation{SIDES['garment-s']}"], "--seed", args.seed]
+    script(first, "train.py", *pupil, "--out", first)
+    script(second, "train.py", *pupil, "--start", first, "--rate", "1e-3", "--phase", "128:7:1", "--phase", "128:3:3",
+           "--out", second)
+    script(weights["garment-s"], "soup.py", first, second, "--out", weights["garment-s"])
     small = finish(args, px, "garment-s", "--next", large, "--next-validation", px[f"validation{SIDES['garment-l']}"])
     golden = args.zoo / "testdata" / "golden.json"
     script(golden, "golden.py", small, large, "--out", golden)
