@@ -74,5 +74,6 @@ lint: ## golangci-lint (its first run builds it: minutes)
 
 verify: ## what is made from code is fresh: docs, go.mod, formatting
 	go test -count=1 ./internal/arch ./internal/config
+	go test -count=1 -run TestOpenAPI ./api
 	go mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }

@@ -47,7 +47,7 @@ func (s *server) posts() {
 	image := one("get-image", "/images/{n}", "Read the rendition of an image", "Its longest side has 512 pixels. Images of posts that are not in search are for labelers and above.")
 	image.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 		"image/jpeg": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-	}}}
+	}}, "304": {Description: "It is the one that If-None-Match names."}}
 	register(s, image, s.getImage)
 }
 

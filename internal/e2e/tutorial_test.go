@@ -70,7 +70,7 @@ func testTutorial(t *testing.T, bin string) {
 // strangers asks for everything the description allows, with values of its own
 // making: no answer may be a 500, or one that the description doesn't have.
 const strangers = `
-"$CLIENTS" -m schemathesis.cli run $WEFT/openapi.json -H "$AUTH" --seed 7 --max-examples 8 --request-timeout 20 --continue-on-failure \
+"$CLIENTS" -m schemathesis.cli run $WEFT/openapi.json -H "$AUTH" --seed 7 --max-examples 8 --max-time 75 --no-shrink --request-timeout 20 --continue-on-failure \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance
 `
 

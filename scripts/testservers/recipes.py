@@ -248,7 +248,7 @@ class Clients(Server):
     stages = ()
 
     def prepare(self):
-        self._python = venv("clients", "schemathesis==SCHEMA", "requests==REQ") / "bin/python"
+        self._python = venv("clients", "schemathesis==4.32.5", "requests==2.34.2") / "bin/python"
         return {}
 
     def urls(self):
