@@ -26,11 +26,17 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X weft/internal/cli.version=${VERSION}" -o /out/ \
     ./cmd/weft
 
+# ONNX Runtime's shared library, out of its Python package.
+FROM python:3.11-slim-bookworm AS onnxruntime
+COPY scripts/onnxruntime /onnxruntime
+RUN XDG_CACHE_HOME=/cache /onnxruntime
+
 # The same Debian as the compiler's, for the C libraries. Nothing is written but
 # in /tmp and in the data folder, so the root may be read-only.
 FROM debian:12.12-slim AS runtime
 RUN apt-get update && apt-get install -y --no-install-recommends libturbojpeg0 && rm -rf /var/lib/apt/lists/*
 COPY --from=source /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=onnxruntime /cache/weft/onnxruntime/libonnxruntime.so /usr/local/lib/libonnxruntime.so
 RUN install -d -o 65532 -g 65532 /var/lib/weft
 ENV WEFT_DATA=/var/lib/weft
 USER 65532:65532

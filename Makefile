@@ -11,7 +11,7 @@ export GOFLAGS += -tags=nodynamic$(TURBO)
 TESTFLAGS ?= -parallel 16 -timeout 14m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo up vet test race services fuzz bench bench-stores train lint verify
+.PHONY: help deps build demo up vet test race services fuzz eval bench bench-analysis bench-stores train lint verify
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ fuzz: deps ## each fuzz target for FUZZTIME (10s)
 
 bench: deps build ## throughput, cost and latency, one `name: value` a line
 	go run ./internal/bench -demo bin/weft
+
+eval: deps build ## accuracy against cost of the two garment models (DATA=folder of photos, PLOT=file, ARGS=more flags)
+	@bin/weft eval --cascade --data '$(if $(DATA),$(DATA),../shared/data/clothing/validation)' --out '$(if $(PLOT),$(PLOT),docs/models/cascade.svg)' $(ARGS)
+
+bench-analysis: deps ## images a second of decoding and of the models, against Python's in the same run (ARGS=-n 400)
+	@go run ./internal/bench/analysis $(ARGS)
 
 bench-stores: deps ## each store's adapter against the bare driver in the same run (ARGS=-posts 1000000)
 	scripts/services run --only mongo,elasticsearch,gcs,bigquery -- go run ./internal/bench/stores $(ARGS)

@@ -79,7 +79,7 @@ func (n *Net) Images(ctx context.Context, images []image.Image) (answers []Answe
 			return nil, 0, fmt.Errorf("model %s: no image", n.decl.Name)
 		}
 	}
-	return n.run(ctx, tensor(images, n.decl.Input))
+	return n.run(ctx, Tensor(images, n.decl.Input))
 }
 
 // Texts asks about texts.
@@ -87,7 +87,17 @@ func (n *Net) Texts(ctx context.Context, texts []string) (answers []Answer, else
 	if len(texts) == 0 {
 		return nil, 0, nil
 	}
-	return n.run(ctx, zoo.Tensor{Shape: []int64{int64(len(texts)), 1}, Texts: texts})
+	s, err := n.Open(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	shape := []int64{int64(len(texts)), 1}
+	for _, p := range s.Graph().Inputs {
+		if p.Name == n.decl.Input.Name && len(p.Shape) == 1 {
+			shape = shape[:1]
+		}
+	}
+	return n.run(ctx, zoo.Tensor{Shape: shape, Texts: texts})
 }
 
 func (n *Net) run(ctx context.Context, batch zoo.Tensor) ([]Answer, float64, error) {

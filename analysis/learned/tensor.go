@@ -7,8 +7,8 @@ import (
 	"weft/analysis/zoo"
 )
 
-// tensor scales images into one batch.
-func tensor(images []image.Image, in zoo.Input) zoo.Tensor {
+// Tensor scales images into one batch, as an input wants them.
+func Tensor(images []image.Image, in zoo.Input) zoo.Tensor {
 	side := in.Side
 	each := 3 * side * side
 	t := zoo.Tensor{Shape: []int64{int64(len(images)), 3, int64(side), int64(side)}, Floats: make([]float32, each*len(images))}

@@ -229,14 +229,14 @@ func TestCallerLeaves(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for name, tc := range map[string]struct {
-		f     fake
+		f     *fake
 		class models.Class
 		want  string
 	}{
-		"no such version": {fake{versions: []string{"7", "8"}}, models.Permanent, `the server has no version "1" of m; it offers 7, 8`},
-		"another graph": {fake{meta: `{"inputs": [{"name": "x", "datatype": "UINT8", "shape": [-1, 4]}], "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, 3]}]}`},
+		"no such version": {&fake{versions: []string{"7", "8"}}, models.Permanent, `the server has no version "1" of m; it offers 7, 8`},
+		"another graph": {&fake{meta: `{"inputs": [{"name": "x", "datatype": "UINT8", "shape": [-1, 4]}], "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, 3]}]}`},
 			models.Permanent, `the graph has no input "image"; it offers x UINT8 [n,4]`},
-		"no metadata": {fake{meta: "?"}, models.Unavailable, "GET "},
+		"no metadata": {&fake{meta: "?"}, models.Unavailable, "GET "},
 	} {
 		_, err := remote.New().Open(t.Context(), declaration(t, strings.Replace(declared, "URL", tc.f.start(t), 1)))
 		if err == nil || models.ClassOf(err) != tc.class || !strings.Contains(err.Error(), tc.want) {

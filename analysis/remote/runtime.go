@@ -88,9 +88,8 @@ func (r *Runtime) Open(ctx context.Context, d zoo.Declaration) (zoo.Session, err
 	}
 	most := d.Remote.Batch
 	if i := slices.IndexFunc(meta.Inputs, func(p wirePort) bool { return p.Name == d.Input.Name }); i >= 0 {
-		s.rank = len(meta.Inputs[i].Shape)
-		if s.rank > 0 && meta.Inputs[i].Shape[0] > 0 {
-			most = min(most, int(meta.Inputs[i].Shape[0]))
+		if shape := meta.Inputs[i].Shape; len(shape) > 0 && shape[0] > 0 {
+			most = min(most, int(shape[0]))
 		}
 	}
 	s.batches = newBatcher(most, d.Remote.Delay, s.infer)

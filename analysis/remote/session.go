@@ -31,7 +31,6 @@ type session struct {
 	input   string
 	outputs []string
 	graph   zoo.Graph
-	rank    int // of the input; 0: unknown
 	binary  bool
 	breaker *gobreaker.CircuitBreaker[map[string]zoo.Tensor]
 	batches *batcher
@@ -49,9 +48,6 @@ func (s *session) Close() error {
 // of the time that its request took: an upper bound of what the server computed
 // for it on one thread.
 func (s *session) Run(ctx context.Context, batch zoo.Tensor) (map[string]zoo.Tensor, float64, error) {
-	if batch.Texts != nil && s.rank == 1 {
-		batch.Shape = batch.Shape[:1]
-	}
 	return s.batches.do(ctx, batch)
 }
 

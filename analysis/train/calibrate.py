@@ -72,7 +72,7 @@ def thresholds(shares, truth, then=None) -> list[dict]:
     return rows
 
 
-def milliseconds(path: Path, pixels: np.ndarray, runs: int = 60) -> float:
+def milliseconds(path: Path, pixels: np.ndarray, runs: int = 200) -> float:
     """Least time of one photo on one thread, of many, as other work disturbs it."""
     s, x, took = export.session(path), {"image": data.as_input(pixels[:1]).numpy()}, []
     for _ in range(runs):

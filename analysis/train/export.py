@@ -48,11 +48,10 @@ def answers(path: Path, pixels: np.ndarray, batch: int = 32) -> np.ndarray:
 
 
 @torch.no_grad()
-def answers_of_net(net, pixels: np.ndarray, flip: bool) -> np.ndarray:
+def answers_of_net(net, pixels: np.ndarray) -> np.ndarray:
     """The same from PyTorch."""
     net.eval()
-    parts = [data.as_input(pixels[i:i + 32]) for i in range(0, len(pixels), 32)]
-    return torch.cat([(net(x) + net(x.flip(3))) / 2 if flip else net(x) for x in parts]).numpy()
+    return torch.cat([net(data.as_input(pixels[i:i + 32])) for i in range(0, len(pixels), 32)]).numpy()
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -64,15 +63,17 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def quantise(model: onnx.ModelProto, pixels: np.ndarray, out: Path):
     """int8 QDQ: U8S8, seven bits of weights (AVX2 without VNNI saturates on eight), per channel.
 
-    The mean over the places and the last layer stay as they are: they cost nothing, and the embedding leaves there.
+    Ranges are the mean of each photo's least and largest value. The mean over the places and the last
+    layer stay as they are: they cost nothing, and the embedding leaves there.
     """
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "fp32.onnx"
         onnx.save(model, whole)
-        keep = [n.name for n in model.graph.node if n.op_type not in ("Conv", "Clip") and ".add" not in n.name]
+        keep = [n.name for n in model.graph.node if n.op_type not in ("Conv", "Clip")]
         quantize_static(str(whole), str(out), Photos(pixels), quant_format=QuantFormat.QDQ, per_channel=True,
                         reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                        calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=keep)
+                        calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=keep,
+                        extra_options={"CalibMovingAverage": True})
 
 
 def main(args):
@@ -82,13 +83,13 @@ def main(args):
     pixels, _ = data.load(args.train)
     validation, truth = data.load(args.validation)
     truth, side = truth.numpy(), validation.shape[1]
-    model = graph.build(net, side, args.flip)
+    model = graph.build(net, side)
     whole = args.out.with_suffix(".fp32.onnx") if args.keep_fp32 else Path(tempfile.mkdtemp()) / "fp32.onnx"
     onnx.save(model, whole)
-    pick = np.random.default_rng(args.seed).choice(len(pixels), args.photos, replace=False)
+    pick = np.random.default_rng(args.seed).choice(len(pixels), min(args.photos, len(pixels)), replace=False)
     quantise(model, pixels[np.sort(pick)], args.out)
 
-    torch_logits, fp32, int8 = answers_of_net(net, validation, args.flip), answers(whole, validation), answers(args.out, validation)
+    torch_logits, fp32, int8 = answers_of_net(net, validation), answers(whole, validation), answers(args.out, validation)
     single = answers(args.out, validation[:64], batch=1)
     share = lambda logits: (logits.argmax(1) == truth).mean()
     print(f"validation: torch {share(torch_logits):.4f}, fp32 {share(fp32):.4f}, int8 {share(int8):.4f}")
@@ -107,7 +108,6 @@ if __name__ == "__main__":
     p.add_argument("--train", type=Path, required=True, help="training photos at the model's own side")
     p.add_argument("--validation", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
-    p.add_argument("--flip", action="store_true", help="answer with the mean of the photo and its mirror image")
     p.add_argument("--photos", type=int, default=240, help="for the ranges of the activations")
     p.add_argument("--keep-fp32", action="store_true")
     p.add_argument("--seed", type=int, default=1)

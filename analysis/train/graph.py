@@ -53,24 +53,14 @@ class Builder:
         return y
 
 
-def build(net: nets.Garment, side: int, flip: bool) -> onnx.ModelProto:
-    """image (n, 3, side, side) to logits (n, 10) and embedding (n, width); flip adds the mirrored image's half."""
+def build(net: nets.Garment, side: int) -> onnx.ModelProto:
+    """image (n, 3, side, side) to logits (n, 10) and embedding (n, width)."""
     g, net = Builder(), net.eval()
-    x = "image"
-    if flip:
-        for name, value in {"start": [-1], "stop": [-side - 1], "axis": [3], "step": [-1]}.items():
-            g.weights.append(numpy_helper.from_array(np.asarray(value, np.int64), name))
-        mirrored = g.node("Slice", [x, "start", "stop", "axis", "step"], "mirrored")
-        x = g.node("Concat", [x, mirrored], "both", axis=0)
-    x = g.conv(x, nets.folded(net.stem)[0], "stem", True)
+    x = g.conv("image", nets.folded(net.stem)[0], "stem", True)
     for i, block in enumerate(net.blocks):
         x = g.block(x, nets.folded(block), f"block{i}")
     x = g.conv(x, nets.folded(net.head)[0], "head", True)
-    x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "pool")], "embedding" if not flip else "halves", axis=1)
-    if flip:
-        g.nodes.append(helper.make_node("Split", [x], ["straight", "turned"], name="Split", axis=0))
-        x = g.node("Add", ["straight", "turned"], "sum")
-        x = g.node("Mul", [x, g.constant("half", 0.5)], "embedding")
+    x = g.node("Flatten", [g.node("GlobalAveragePool", [x], "pool")], "embedding", axis=1)
     g.node("Gemm", [x, g.constant("fc.weight", net.fc.weight.detach().numpy()),
                     g.constant("fc.bias", net.fc.bias.detach().numpy())], "logits", transB=1)
     width = net.fc.in_features

@@ -1,6 +1,8 @@
 """All of it by one command: pixels, garment-l, garment-s, ONNX, temperature, golden file.
 
-    python run.py --weft ../../bin/weft --photos ~/clothing --work /tmp/garments --zoo ../zoo [--labels labels.csv] [--more pixels/mine]
+    python run.py --weft ../../bin/weft --photos ~/clothing --work ~/garments --zoo ~/garments/zoo
+
+With --labels labels.csv or --more pixels/mine, further photos are trained on.
 
 --photos has the folders train, validation and perhaps extras, each with a folder per class. --labels is a
 CSV file with the columns class and path (relative to the file): photos that people labelled. --more is a
@@ -13,6 +15,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from data import CLASSES
 
 HERE = Path(__file__).parent
 SIDES = {"garment-l": 192, "garment-s": 128}
@@ -36,10 +40,15 @@ def script(result: Path, name: str, *arguments):
 def labelled(file: Path, out: Path) -> Path:
     """A folder per class of the photos that the CSV file names."""
     with open(file, newline="") as f:
-        for i, row in enumerate(csv.DictReader(f)):
+        rows = csv.DictReader(f)
+        if not {"class", "path"} <= set(rows.fieldnames or []):
+            raise SystemExit(f"{file}: line 1: the columns class and path are wanted, these are {rows.fieldnames}")
+        for i, row in enumerate(rows):
             photo = file.parent / row["path"]
             if not photo.is_file():
-                raise SystemExit(f"{file}: row {i + 1}: there is no photo {row['path']}")
+                raise SystemExit(f"{file}: line {i + 2}: there is no photo {row['path']}")
+            if row["class"] not in CLASSES:
+                raise SystemExit(f"{file}: line {i + 2}: class {row['class']} is none of {', '.join(CLASSES)}")
             to = out / row["class"] / f"{i}{photo.suffix}"
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(photo, to)
@@ -65,9 +74,8 @@ def pixels(args) -> dict[str, Path]:
 def finish(args, px, model: str, *more):
     """From weights to the files of the zoo."""
     side, onnx = SIDES[model], args.zoo / f"{model}.onnx"
-    flip = ["--flip"] if model == "garment-l" else []
     script(onnx, "export.py", model, "--weights", args.work / f"{model}.pt", "--train", px[f"train{side}"],
-           "--validation", px[f"validation{side}"], "--out", onnx, "--seed", args.seed, *flip)
+           "--validation", px[f"validation{side}"], "--out", onnx, "--seed", args.seed)
     script(onnx.with_suffix(".json"), "calibrate.py", model, "--onnx", onnx, "--validation", px[f"validation{side}"],
            "--seed", args.seed, *more)
     return onnx
@@ -86,8 +94,12 @@ def main(args):
     taught = args.work / "taught"
     script(taught / "truth.npy", "teach.py", "--teacher", large, *train, "--side", SIDES["garment-s"], "--out", taught,
            "--seed", args.seed)
-    script(weights["garment-s"], "train.py", "garment-s", "--taught", taught, "--validation",
-           px[f"validation{SIDES['garment-s']}"], "--out", weights["garment-s"], "--seed", args.seed)
+    first, second = args.work / "garment-s-1.pt", args.work / "garment-s-2.pt"
+    pupil = ["garment-s", "--taught", taught, "--validation", px[f"validation{SIDES['garment-s']}"], "--seed", args.seed]
+    script(first, "train.py", *pupil, "--out", first)
+    script(second, "train.py", *pupil, "--start", first, "--rate", "1e-3", "--phase", "128:7:1", "--phase", "128:3:3",
+           "--out", second)
+    script(weights["garment-s"], "soup.py", first, second, "--out", weights["garment-s"])
     small = finish(args, px, "garment-s", "--next", large, "--next-validation", px[f"validation{SIDES['garment-l']}"])
     golden = args.zoo / "testdata" / "golden.json"
     script(golden, "golden.py", small, large, "--out", golden)

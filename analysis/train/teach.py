@@ -1,6 +1,6 @@
 """What garment-l says of changed training photos, kept for garment-s to learn from.
 
-    python teach.py --teacher garment-l.onnx --train px/train224 --train px/extras224 --side 128 --views 8 --out px/taught
+    python teach.py --teacher garment-l.onnx --train px/train224 --train px/extras224 --side 128 --views 6 --out px/taught
 
 Teacher and pupil must see the same crop (Beyer et al. 2022), and asking the teacher once for each
 view is many times cheaper than in each epoch. It writes pixels.npy (views, n, side, side, 3),
@@ -49,7 +49,7 @@ if __name__ == "__main__":
     p.add_argument("--teacher", type=Path, action="append", required=True, help="ONNX; of several, the mean of their logits")
     p.add_argument("--train", type=Path, action="append", required=True)
     p.add_argument("--side", type=int, default=128)
-    p.add_argument("--views", type=int, default=8)
+    p.add_argument("--views", type=int, default=6)
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--seed", type=int, default=1)
     main(p.parse_args())

@@ -98,7 +98,7 @@ def epoch_of(net, average, opt, photos, side, rng, at: list, steps: int, args):
     order, each = torch.randperm(len(photos), generator=rng), len(photos) // args.batch
     for b in range(each):
         for g in opt.param_groups:
-            g["lr"] = RATE[args.model] * rate_at(at[0], steps)
+            g["lr"] = args.rate * rate_at(at[0], steps)
         pick = order[b * args.batch:(b + 1) * args.batch]
         x, target = mixed(*photos.batch(at[0] // each, pick, side, rng), rng)
         net.train()
@@ -111,18 +111,27 @@ def epoch_of(net, average, opt, photos, side, rng, at: list, steps: int, args):
     return loss.item()
 
 
+def phase(text: str) -> tuple[int, ...]:
+    """side:epochs:frozen as numbers."""
+    side, epochs, frozen = map(int, text.split(":"))
+    return side, epochs, frozen
+
+
 def train(args):
-    """Trains by the model's phases and keeps the averaged weights of the best epoch."""
+    """Trains by the phases and keeps the averaged weights of the best epoch."""
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     rng = torch.Generator().manual_seed(args.seed)
     photos, validation = Taught(args.taught) if args.taught else Labelled(args.train), data.load(args.validation)
-    net = nets.NETS[args.model]().to(memory_format=torch.channels_last)
+    net = nets.NETS[args.model]()
+    if args.start:
+        net.load_state_dict(torch.load(args.start))
+    net = net.to(memory_format=torch.channels_last)
     average, at, best = copy.deepcopy(net), [0], 0.0
-    steps = sum(p[1] for p in PHASES[args.model]) * (len(photos) // args.batch)
+    steps = sum(p[1] for p in args.phase) * (len(photos) // args.batch)
     opt = torch.optim.AdamW(net.parameters(), weight_decay=0.02)
     print(f"{args.model}: {len(photos)} photos, {steps} steps", flush=True)
-    for side, epochs, frozen in PHASES[args.model]:
+    for side, epochs, frozen in args.phase:
         net.freeze(frozen)
         for epoch in range(epochs):
             began = time.time()
@@ -140,11 +149,17 @@ def train(args):
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", choices=sorted(nets.NETS))
-    p.add_argument("--train", type=Path, action="append", help="labelled photos; other folders than the first may hold other classes")
-    p.add_argument("--taught", type=Path, help="of teach.py, in the place of --train")
+    learn = p.add_mutually_exclusive_group(required=True)
+    learn.add_argument("--train", type=Path, action="append", help="labelled photos; other folders than the first may hold other classes")
+    learn.add_argument("--taught", type=Path, help="what teach.py wrote")
     p.add_argument("--validation", type=Path, required=True)
+    p.add_argument("--start", type=Path, help="weights to go on from, in the place of ImageNet's")
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--phase", type=phase, action="append", metavar="SIDE:EPOCHS:FROZEN", help="in the place of the model's own")
+    p.add_argument("--rate", type=float, help="highest learning rate, in the place of the model's own")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--threads", type=int, default=1)
-    train(p.parse_args())
+    args = p.parse_args()
+    args.phase, args.rate = args.phase or PHASES[args.model], args.rate or RATE[args.model]
+    train(args)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,18 @@ func openDemo(ctx context.Context, env *cli.Env, tally *demo.Tally) (*app.App, e
 	if _, err := os.Stat(filepath.Join(cfg.Data, "documents.db")); err == nil {
 		return nil, cli.Usage(fmt.Errorf("%s holds data already: remove it, or choose another folder with --data", cfg.Data))
 	}
-	return app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, ONNX: native.ONNX, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
+	a, err := app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, ONNX: native.ONNX, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
+	if err != nil {
+		return nil, err
+	}
+	missing, err := a.Models.Declared.Open(ctx)
+	for _, why := range missing { // its posts would wait for ever, and nobody would know for what
+		err = cmp.Or(err, why)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
 }
 
 // runDemo runs the demo beside the workers, and stays up unless it is to exit.
