@@ -123,7 +123,7 @@ func TestWriteText(t *testing.T) {
 	usual := map[string]float64{"dress": .5, "hat": .2, "shirt": .2}
 	var b strings.Builder
 	r := drift.Compare(stats(0, generated(1, 300, 0, usual, .8)), stats(7, generated(2, 300, 7, map[string]float64{"hat": .9}, .8)), drift.Default())
-	if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), "week 2026-W11 against 2026-03-02 to 2026-03-09") || !strings.Contains(b.String(), "BEYOND") {
+	if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), "week 2026-W11 against 2026-03-02 to 2026-03-08") || !strings.Contains(b.String(), "BEYOND") {
 		t.Errorf("%v:\n%s", err, b.String())
 	}
 }

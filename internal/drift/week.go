@@ -44,7 +44,7 @@ func (r Report) WriteText(w io.Writer) error {
 	y, n := r.Week.From.ISOWeek()
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(t, "week %d-W%02d against %s to %s; beyond from an index of %g, or a confidence that moved by %g, with %d posts\n\n",
-		y, n, day(r.Reference.From), day(r.Reference.To), r.Limits.Index, r.Limits.Confidence, r.Limits.Posts)
+		y, n, day(r.Reference.From), day(r.Reference.To.AddDate(0, 0, -1)), r.Limits.Index, r.Limits.Confidence, r.Limits.Posts)
 	fmt.Fprintln(t, "profile\tattribute\tposts\tindex\tconfidence\t\tmoved most")
 	for _, c := range r.Changes {
 		verdict, sure, most := "", "-", ""
