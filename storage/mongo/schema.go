@@ -43,12 +43,13 @@ const (
 	cCursors   = "cursors"
 	cWindows   = "windows"
 	cCampaigns = "campaigns"
+	cExports   = "exports"
 	cMeta      = "meta"
 )
 
 func collections() []string {
 	return []string{cPosts, cTimelines, cItems, cBudgets, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
-		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cMeta}
+		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cExports, cMeta}
 }
 
 // The keys of meta that are the store's own. Meta and SetMeta never reach

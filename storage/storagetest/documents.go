@@ -78,6 +78,15 @@ type Store interface {
 	Reduce(ctx context.Context, before time.Time, limit int) (int, error)
 	Expire(ctx context.Context, now time.Time) (int64, error)
 
+	Watermark(ctx context.Context) (models.Watermark, error)
+	RaiseWatermark(ctx context.Context, mark models.Watermark) error
+	Standings(ctx context.Context, posts []string) (map[string]models.Standing, error)
+	Labelled(ctx context.Context, attribute string, since, until time.Time, after string, limit int) ([]models.Post, error)
+	PutExport(ctx context.Context, e models.Export) error
+	Export(ctx context.Context, id string) (models.Export, error)
+	Exports(ctx context.Context, after string, limit int) ([]models.Export, error)
+	DeleteExport(ctx context.Context, id string, rev int64) error
+
 	Similar(ctx context.Context, phash string, distance, limit int) ([]models.Near, error)
 
 	AddRefs(ctx context.Context, refs []models.BlobRef) error
@@ -103,7 +112,7 @@ func Documents(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()},
 		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()}, {"cursors", cursors()}, {"windows", windows()}, {"looks", looks()},
-		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()},
+		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
