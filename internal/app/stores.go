@@ -40,6 +40,7 @@ type Documents interface {
 	history.Mover
 	history.Posts
 	history.Erasures
+	history.Marks
 	history.Manifest
 	reindex.Posts
 	ProfileStore
@@ -55,7 +56,6 @@ type Documents interface {
 	PutResults(ctx context.Context, results []models.Result) error
 	StagedCount(ctx context.Context) (int64, error)
 	Stub(ctx context.Context, id string) (models.Stub, error)
-	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 	PutCampaign(ctx context.Context, c models.Campaign) error
 	Campaigns(ctx context.Context) ([]models.Campaign, error)

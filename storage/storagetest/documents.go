@@ -63,6 +63,7 @@ type Store interface {
 	Purgeable(ctx context.Context, endedBefore time.Time, after string, limit int) ([]string, error)
 	Purge(ctx context.Context, stub models.Stub) error
 	Stub(ctx context.Context, id string) (models.Stub, error)
+	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 
 	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
