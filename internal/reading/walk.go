@@ -11,9 +11,10 @@ import (
 	"weft/models"
 )
 
-// windowRows is about how many rows of the history are asked for at once: the
-// days of a window have as many together, or it is a single day.
-const windowRows = 20_000
+// windowFactor is how many rows the days of a window have for each post that is
+// wanted in a round, unless it is a single day: few days are few files, and most
+// rows are older versions of others or don't fit.
+const windowFactor = 8
 
 // walk goes through the days of the history in order, window by window.
 type walk struct {
@@ -50,7 +51,7 @@ func (m *merge) walking(ctx context.Context, mark models.Watermark) (*walk, erro
 		return w, nil
 	}
 	m.stop()
-	m.walk = &walk{r: m.r, scan: scan, parts: names.String(), last: m.after, windows: windows(parts, m.after, m.oldest)}
+	m.walk = &walk{r: m.r, scan: scan, parts: names.String(), last: m.after, windows: windows(parts, m.after, m.oldest, windowFactor*m.size)}
 	return m.walk, nil
 }
 
@@ -79,7 +80,7 @@ func (r *Reader) parts(ctx context.Context, scan models.HistoryScan) ([]models.P
 }
 
 // windows groups the days that are left into ranges, in the order of the walk.
-func windows(parts []models.Part, after models.Place, oldest bool) [][2]string {
+func windows(parts []models.Part, after models.Place, oldest bool, most int) [][2]string {
 	rows := map[string]int{}
 	at := time.UnixMilli(after.Milli).UTC().Format(time.DateOnly)
 	for i := range parts {
@@ -98,7 +99,7 @@ func windows(parts []models.Part, after models.Place, oldest bool) [][2]string {
 	var out [][2]string
 	held := 0
 	for _, day := range days {
-		if n := len(out); n > 0 && held+rows[day] <= windowRows {
+		if n := len(out); n > 0 && held+rows[day] <= most {
 			out[n-1] = [2]string{min(out[n-1][0], day), max(out[n-1][1], day)}
 			held += rows[day]
 			continue
