@@ -1,9 +1,11 @@
-// Package api serves Weft over HTTP: search over recent posts, an OpenAPI 3.1
-// description that is made from the handlers, and its documentation.
+// Package api serves Weft over HTTP: one operation per thing that can be asked
+// or done, an OpenAPI 3.1 description that is made from them, and its documentation.
 //
-// An operation is a type for its input, a type for its output and a function
-// between them; huma checks the input and writes the description. All operations
-// want a bearer token when any is configured; health and documentation don't.
+// An operation is a type for its input, a type for its output, a function between
+// them and an action that says who may call it (route.go); huma checks the input
+// and writes the description. There is one file for each resource. What surrounds
+// every operation is in serve.go: the request's id, who asks, how often, the audit
+// log, and that a repeated request is done once.
 //
 // Errors are application/problem+json (RFC 9457). They name the parameter, never
 // its value, since they end up in logs.
@@ -11,12 +13,11 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -34,32 +35,34 @@ type Search interface {
 	Get(ctx context.Context, id string) (models.SearchDoc, error)
 }
 
-// Posts tells a deleted post from one that never was.
-type Posts interface {
-	// Post returns a post with its runs, or models.ErrNotFound.
-	Post(ctx context.Context, id string) (models.Post, []models.Run, error)
-}
-
 // Check asks one store whether it answers.
 type Check struct {
 	Name string
 	Ask  func(ctx context.Context) error
 }
 
-// Token lets one party in.
-type Token struct {
-	Name   string
-	SHA256 string // of the token, 64 hex digits: the configuration holds no secret
-}
-
 // Params is what the API needs.
 type Params struct {
-	Search  Search
-	Posts   Posts
-	Checks  []Check       // of readiness
-	Tokens  []Token       // none: everybody on this machine may ask
+	Guard      *Guard // knows who asks
+	Keys       Keys
+	Audit      Audit
+	Requests   Requests
+	Search     Search
+	Posts      Posts
+	Images     Images
+	Desk       Desk
+	Pipeline   Pipeline
+	Runs       Runs
+	Profiles   Profiles
+	Subjects   Subjects
+	Forgetting Forgetting
+	Checks     []Check // of readiness; there may be none
+	Secret     []byte  // signs cursors and links: 32 bytes or more, the same in all processes
+
+	Rate    float64       // requests a second that one key may send, twice as many at once; 0: as many as it likes
 	Timeout time.Duration // of a request; 30 seconds when zero
 	Log     *slog.Logger  // required
+	Now     func() time.Time
 
 	// Observe is told of each request; route is a pattern, so there are few. May be nil.
 	Observe func(route, method string, status int, took time.Duration)
@@ -71,61 +74,90 @@ const maxBody = 1 << 20
 // server is the handler.
 type server struct {
 	Params
-	mux    *http.ServeMux
-	tokens []holder
+	mux     *http.ServeMux
+	api     huma.API
+	actions map[string]*action // by the mux's pattern
+	limits  *limits
 }
 
-// New returns the handler, or what is wrong with the tokens.
+// New returns the handler, or what is missing.
 func New(p Params) (http.Handler, error) {
-	if p.Search == nil || p.Posts == nil || p.Log == nil {
-		return nil, errors.New("api: Search, Posts and Log are required")
+	if err := p.check(); err != nil {
+		return nil, err
 	}
 	if p.Timeout <= 0 {
 		p.Timeout = 30 * time.Second
 	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
 	if p.Observe == nil {
 		p.Observe = func(string, string, int, time.Duration) {}
 	}
-	s := &server{Params: p, mux: http.NewServeMux()}
-	for i, t := range p.Tokens {
-		sum, err := hex.DecodeString(t.SHA256)
-		if err != nil || len(sum) != sha256.Size || t.Name == "" {
-			return nil, fmt.Errorf("api: token %d: a name and 64 hex digits are wanted, as sha256sum prints them", i+1)
-		}
-		s.tokens = append(s.tokens, holder{name: t.Name, sum: sum})
-	}
+	s := &server{Params: p, mux: http.NewServeMux(), actions: map[string]*action{}, limits: newLimits(p.Rate, int(2*p.Rate))}
 	s.operations()
 	s.health()
 	s.docs()
 	return s, nil
 }
 
-// operations puts the API itself on the mux.
+// check says what is missing.
+func (p *Params) check() error {
+	var missing []string
+	for name, there := range map[string]bool{
+		"Guard": p.Guard != nil, "Keys": p.Keys != nil, "Audit": p.Audit != nil, "Requests": p.Requests != nil, "Search": p.Search != nil,
+		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
+		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
+	} {
+		if !there {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return fmt.Errorf("api: missing, or too short: %s", strings.Join(missing, ", "))
+}
+
+// operations puts the API itself on the mux: one line for each resource.
 func (s *server) operations() {
-	a := humago.New(s.mux, settings())
-	a.UseMiddleware(s.authorize(a))
-	s.posts(a)
+	s.api = humago.New(s.mux, settings())
+	s.open("GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml")
+	s.me()
+	s.sessions()
+	s.keys()
+	s.audit()
+	s.search()
+	s.posts()
+	s.labels()
+	s.profiles()
+	s.pipeline()
+	s.forget()
+	s.describeProblems()
 }
 
 // settings are huma's, less what it does that nobody asked for.
 func settings() huma.Config {
 	c := huma.DefaultConfig("Weft", "1")
-	c.Info.Description = "Posts with the fashion attributes that were found in them."
+	c.Info.Description = "Posts with the fashion attributes that were found in them. Every operation says in x-role which role it wants at least: " +
+		"viewer, labeler, analyst, operator or admin."
 	c.DocsPath = ""     // its pages load their scripts from a CDN; see docs
 	c.CreateHooks = nil // they put a $schema made of the Host header into every answer
 	c.SchemasPath = ""  // and serve it here
-	c.Transformers = append(c.Transformers, withoutValues)
+	c.Transformers = append(c.Transformers, presentable)
 	c.RejectUnknownQueryParameters = true // a misspelt filter would widen the answer in silence
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"token": {Type: "http", Scheme: "bearer", Description: "A token of api.tokens."},
+		"key":     {Type: "http", Scheme: "bearer", Description: "An API key, such as weft_k3jd92kfma_…"},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "A login of the web app. Writes need the header " + csrfHeader + " too."},
 	}
-	c.Security = []map[string][]string{{"token": {}}}
 	return c
 }
 
 // docs puts the documentation on the mux: Swagger UI from this program alone.
 func (s *server) docs() {
 	ui := v5emb.NewHandlerWithConfig(swgui.Config{Title: "Weft", SwaggerJSON: "/openapi.json", BasePath: "/docs/"})
+	s.open("GET /docs/")
 	s.mux.HandleFunc("GET /docs/", func(w http.ResponseWriter, r *http.Request) {
 		// Its page has a script in it, so 'self' alone is not enough.
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'")

@@ -3,8 +3,6 @@ package api_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -26,18 +24,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weft/api"
+	"weft/labeling"
 	"weft/models"
+	"weft/storage/blobs"
 	"weft/storage/sqlite"
 	"weft/storage/storagetest"
 )
 
-// rig is the API over real HTTP, on search and documents in SQLite.
+// rig is the API over real HTTP, on search and documents in SQLite, with a key for each role.
 type rig struct {
 	url       string
 	search    *sqlite.Search
 	documents *sqlite.Documents
 	log       *bytes.Buffer
 	server    *httptest.Server
+	keys      map[models.Role]string
+	images    *blobs.Store
 
 	mu       sync.Mutex
 	observed []string
@@ -50,11 +52,9 @@ func (r *rig) told() string {
 	return r.log.String()
 }
 
-const secret = "s3cret-token"
-
 func start(t *testing.T, change func(*api.Params)) *rig {
 	t.Helper()
-	r := &rig{log: &bytes.Buffer{}}
+	r := &rig{log: &bytes.Buffer{}, keys: map[models.Role]string{}}
 	var err error
 	if r.search, err = sqlite.OpenSearch(t.Context(), filepath.Join(t.TempDir(), "search.db")); err != nil {
 		t.Fatal(err)
@@ -62,9 +62,17 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	if r.documents, err = sqlite.OpenDocuments(t.Context(), filepath.Join(t.TempDir(), "documents.db")); err != nil {
 		t.Fatal(err)
 	}
+	if r.images, err = blobs.Open(t.Context(), "mem://"); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range models.Roles() {
+		r.keys[role] = r.key(t, string(role), role)
+	}
+	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	p := api.Params{
-		Search: r.search, Posts: r.documents, Tokens: []api.Token{{Name: "ana", SHA256: hash(secret)}},
-		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Search: r.search, Posts: r.documents, Keys: r.documents, Audit: r.documents, Requests: r.documents, Runs: r.documents, Forgetting: r.documents,
+		Images: r.images, Desk: desk{labeling.NewDesk(r.documents, r.documents, nobody{}, time.Now, nil), r.documents}, Pipeline: pipeline{r.documents},
+		Profiles: library{r.documents}, Subjects: library{r.documents}, Secret: bytes.Repeat([]byte{7}, 32), Log: log,
 		Observe: func(route, method string, status int, _ time.Duration) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -74,6 +82,9 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	if change != nil {
 		change(&p)
 	}
+	if p.Guard, err = api.NewGuard(api.GuardParams{Keys: r.documents, Sessions: r.documents, Log: log, Now: p.Now}); err != nil {
+		t.Fatal(err)
+	}
 	h, err := api.New(p)
 	if err != nil {
 		t.Fatal(err)
@@ -82,16 +93,21 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	r.url = r.server.URL
 	t.Cleanup(func() {
 		r.server.Close()
-		if err := errors.Join(r.search.Close(), r.documents.Close()); err != nil {
+		if err := errors.Join(r.search.Close(), r.documents.Close(), r.images.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	return r
 }
 
-func hash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:])
+// key makes a key and returns what its holder sends.
+func (r *rig) key(t *testing.T, name string, role models.Role) string {
+	t.Helper()
+	shown, k := api.NewKey(name, role, "", time.Now())
+	if err := r.documents.AddKey(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	return shown
 }
 
 type reply struct {
@@ -110,14 +126,14 @@ func (r reply) into(t *testing.T, v any) {
 	}
 }
 
-// ask sends a request with the token; edit may change it.
+// ask sends a request with the admin's key; edit may change it.
 func (r *rig) ask(t *testing.T, method, path string, edit func(*http.Request)) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+secret)
+	req.Header.Set("Authorization", "Bearer "+r.keys[models.Admin])
 	if edit != nil {
 		edit(req)
 	}
@@ -190,7 +206,7 @@ func TestSearchFilters(t *testing.T) {
 		"sort=oldest&facet=source&facet=color&limit=100":               {Sort: "oldest", Facets: []string{"source", "color"}, Limit: 100},
 	} {
 		t.Run(query, func(t *testing.T) {
-			a := r.get(t, "/v1/posts?"+query)
+			a := r.get(t, "/v1/search?"+query)
 			if a.status != http.StatusOK {
 				t.Fatalf("%d: %s", a.status, a.body)
 			}
@@ -217,7 +233,7 @@ func TestSearchPages(t *testing.T) {
 	r := start(t, nil)
 	docs := r.fill(t, 57)
 	seen := map[string]bool{}
-	path, pages := "/v1/posts?limit=10", 0
+	path, pages := "/v1/search?limit=10", 0
 	for next := path; next != "" && pages < 10; pages++ {
 		var got page
 		r.get(t, next).into(t, &got)
@@ -234,11 +250,11 @@ func TestSearchPages(t *testing.T) {
 	var first page
 	r.get(t, path).into(t, &first)
 	for name, query := range map[string]string{"another query's": "q=dress&cursor=" + first.NextCursor, "an invented one": "cursor=abc"} {
-		if a := r.get(t, "/v1/posts?"+query); a.status != 422 || !strings.Contains(a.body, "next_cursor") {
+		if a := r.get(t, "/v1/search?"+query); a.status != 422 || !strings.Contains(a.body, "next_cursor") {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := r.get(t, "/v1/posts?q=nothinglikeit"); !strings.Contains(a.body, `"items":[]`) || a.status != 200 {
+	if a := r.get(t, "/v1/search?q=nothinglikeit"); !strings.Contains(a.body, `"items":[]`) || a.status != 200 {
 		t.Errorf("no hits: %d %s", a.status, a.body)
 	}
 }
@@ -261,14 +277,15 @@ func TestSearchRefuses(t *testing.T) {
 		"since=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z": "query.until",
 		"facet=canary" + strings.Repeat("&facet=canary", 20):    "query.facet",
 	} {
-		a := r.get(t, "/v1/posts?"+query)
+		a := r.get(t, "/v1/search?"+query)
 		var e struct {
 			Title, Detail, Type string
 			Status              int
+			RequestID           string `json:"request_id"`
 			Errors              []struct{ Message, Location string }
 		}
 		a.into(t, &e)
-		if a.status != 422 || e.Status != 422 || len(e.Errors) == 0 || e.Errors[0].Location != where || e.Errors[0].Message == "" {
+		if a.status != 422 || e.Status != 422 || len(e.Errors) == 0 || e.Errors[0].Location != where || e.Errors[0].Message == "" || e.RequestID != a.header.Get("X-Request-ID") {
 			t.Errorf("%s: %d %s; want 422 with %s", query, a.status, a.body, where)
 		}
 		if strings.Contains(strings.ToLower(a.body), "canary") {
@@ -279,7 +296,7 @@ func TestSearchRefuses(t *testing.T) {
 		}
 	}
 	words := neturl.QueryEscape(strings.TrimSpace(strings.Repeat("canary ", 65)))
-	if a := r.get(t, "/v1/posts?q="+words); a.status != 422 || strings.Contains(a.body, "canary") {
+	if a := r.get(t, "/v1/search?q="+words); a.status != 422 || strings.Contains(a.body, "canary") {
 		t.Errorf("more words than search takes: %d %s", a.status, a.body)
 	}
 }
@@ -316,54 +333,11 @@ func TestGetPost(t *testing.T) {
 	}
 }
 
-func TestTokens(t *testing.T) {
-	r := start(t, nil)
-	for header, want := range map[string]int{
-		"": 401, "Bearer": 401, "Bearer wrong": 401, secret: 401, "Basic " + secret: 401, "Bearer " + secret: 200, "bearer  " + secret: 200, "Bearer " + hash(secret): 401,
-	} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) { req.Header.Set("Authorization", header) })
-		if a.status != want || (want == 401) != (a.header.Get("WWW-Authenticate") == "Bearer") || strings.Contains(a.body, "wrong") {
-			t.Errorf("Authorization %q: %d %s", header, a.status, a.body)
-		}
-	}
-	anonymous := func(req *http.Request) { req.Header.Del("Authorization") }
-	for path, want := range map[string]int{"/v1/posts/file.1": 401, "/healthz": 200, "/readyz": 200, "/openapi.json": 200, "/docs/": 200} {
-		if a := r.ask(t, http.MethodGet, path, anonymous); a.status != want {
-			t.Errorf("%s without a token: %d, want %d", path, a.status, want)
-		}
-	}
-	if log := r.told(); !strings.Contains(log, "token=ana") || strings.Contains(log, secret) {
-		t.Errorf("the log names the token's holder, and no token: %s", log)
-	}
-	for _, token := range []api.Token{{Name: "x", SHA256: "short"}, {SHA256: hash("x")}, {Name: "x", SHA256: strings.Repeat("g", 64)}} {
-		p := api.Params{Search: r.search, Posts: r.documents, Log: slog.New(slog.DiscardHandler), Tokens: []api.Token{token}}
-		if _, err := api.New(p); err == nil {
-			t.Errorf("the token %+v is taken", token)
-		}
-	}
-}
-
-// Without tokens the API is for this machine; a name that a web page made point here is none of its own.
-func TestWithoutTokens(t *testing.T) {
-	r := start(t, func(p *api.Params) { p.Tokens = nil })
-	for host, want := range map[string]int{"": 200, "localhost:8090": 200, "[::1]:8090": 200, "LOCALHOST": 200, "evil.example:8090": 421, "127.0.0.1.evil.example": 421} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) {
-			req.Header.Del("Authorization")
-			if host != "" {
-				req.Host = host
-			}
-		})
-		if a.status != want {
-			t.Errorf("Host %q: %d, want %d", host, a.status, want)
-		}
-	}
-}
-
 func TestRequestIDs(t *testing.T) {
 	r := start(t, nil)
 	var all []string
 	for sent, kept := range map[string]bool{"abc-1.2_3": true, "": false, "a b": false, strings.Repeat("x", 65): false} {
-		a := r.ask(t, http.MethodGet, "/v1/posts", func(req *http.Request) { req.Header.Set("X-Request-ID", sent) })
+		a := r.ask(t, http.MethodGet, "/v1/search", func(req *http.Request) { req.Header.Set("X-Request-ID", sent) })
 		got := a.header.Get("X-Request-ID")
 		if (got == sent) != kept || len(got) < 5 {
 			t.Errorf("sent %q, got %q", sent, got)
@@ -388,10 +362,10 @@ func TestWhatIsNotThere(t *testing.T) {
 	}{
 		{"GET", "/nothing", 0, 404, ""},
 		{"GET", "/v1/posts/file.1/more", 0, 404, ""},
-		{"POST", "/v1/posts", 2, 405, "GET, HEAD"},
+		{"POST", "/v1/search", 2, 405, "GET, HEAD"},
 		{"DELETE", "/v1/posts/file.1", 0, 405, "GET, HEAD"},
 		{"BREW", "/healthz", 0, 405, "GET, HEAD"},
-		{"POST", "/v1/posts", 1<<20 + 1, 413, ""},
+		{"POST", "/v1/search", 1<<20 + 1, 413, ""},
 		{"GET", "/schemas/SearchDoc.json", 0, 404, ""},
 	} {
 		a := r.ask(t, c.method, c.path, func(req *http.Request) {
@@ -438,7 +412,7 @@ func TestStoreTrouble(t *testing.T) {
 		{models.Faultf(models.Permanent, "10.1.2.3 refuses"), 422, ""},
 	} {
 		r := start(t, func(p *api.Params) { p.Search, p.Timeout = broken{c.err}, 50*time.Millisecond })
-		a := r.get(t, "/v1/posts")
+		a := r.get(t, "/v1/search")
 		if a.status != c.status || a.header.Get("Retry-After") != c.after || strings.Contains(a.body, "10.1.2.3") {
 			t.Errorf("%v gives %d after %q: %s", c.err, a.status, a.header.Get("Retry-After"), a.body)
 		}

@@ -20,6 +20,7 @@ type readiness struct {
 // health puts /healthz (the process is there) and /readyz (its stores are, too)
 // on the mux.
 func (s *server) health() {
+	s.open("GET /healthz", "GET /readyz")
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, "application/json", http.StatusOK, map[string]string{"status": "ok"})
 	})

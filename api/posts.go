@@ -3,9 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
-	"regexp"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,98 +13,13 @@ import (
 	"weft/models"
 )
 
-// searchInput are the filters of a search. Each narrows; those that may be
-// repeated take any of their values. Slices say explode: without it huma takes a
-// list with commas, and drops all but the first of a repeated parameter.
-type searchInput struct {
-	Q             string    `query:"q" maxLength:"500" doc:"Full text over caption, hashtags, author and attribute values; all words must occur."`
-	Attribute     []string  `query:"attribute,explode" maxItems:"50" doc:"An attribute as name:value, such as color:red. Several of one name: any of them; of different names: each of them."`
-	MinConfidence float64   `query:"min_confidence" minimum:"0" maximum:"1" doc:"Least confidence of those attributes."`
-	Source        []string  `query:"source,explode" maxItems:"50" doc:"The network, such as mastodon."`
-	Language      []string  `query:"language,explode" maxItems:"50" doc:"BCP 47, such as de."`
-	Country       []string  `query:"country,explode" maxItems:"50" doc:"Of the author; ISO 3166-1 alpha-2, such as FR."`
-	Profile       []string  `query:"profile,explode" maxItems:"50" doc:"The use case that published the post."`
-	Since         time.Time `query:"since" doc:"Created at this time or later."`
-	Until         time.Time `query:"until" doc:"Created before this time."`
-	MinLikes      int64     `query:"min_likes" minimum:"0" doc:"Least number of likes."`
-	Facet         []string  `query:"facet,explode" maxItems:"20" doc:"Count the hits by source, language, country, profile, hashtag, or an attribute's name."`
-	Sort          string    `query:"sort" enum:"newest,oldest,relevance,likes" default:"newest" doc:"Order of the hits."`
-	Cursor        string    `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before. Only limit and facet may change between pages."`
-	Limit         int       `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Most hits on a page."`
-}
-
-var attributePattern = regexp.MustCompile(`^[a-z0-9_-]{1,64}:.{1,200}$`)
-
-// Resolve checks what the tags can't say.
-func (i *searchInput) Resolve(huma.Context) []error {
-	var errs []error
-	for _, a := range i.Attribute {
-		if !attributePattern.MatchString(a) {
-			errs = append(errs, &huma.ErrorDetail{Location: "query.attribute", Message: "expected name:value, such as color:red"})
-		}
-	}
-	if !i.Since.IsZero() && !i.Until.IsZero() && !i.Since.Before(i.Until) {
-		errs = append(errs, &huma.ErrorDetail{Location: "query.until", Message: "expected a time after since"})
-	}
-	return errs
-}
-
-// query translates the filters for the store.
-func (i *searchInput) query() models.SearchQuery {
-	q := models.SearchQuery{
-		Text: i.Q, MinConfidence: i.MinConfidence, Sources: i.Source, Languages: i.Language, Countries: i.Country, Profiles: i.Profile,
-		Since: i.Since, Until: i.Until, MinLikes: i.MinLikes, Facets: i.Facet, Sort: i.Sort, After: i.Cursor, Limit: i.Limit,
-	}
-	for _, a := range i.Attribute {
-		if q.Attributes == nil {
-			q.Attributes = map[string][]string{}
-		}
-		name, value, _ := strings.Cut(a, ":")
-		q.Attributes[name] = append(q.Attributes[name], value)
-	}
-	return q
-}
-
-type searchOutput struct{ Body page }
-
-// page is one page of hits.
-type page struct {
-	Items      []Post                         `json:"items" nullable:"false"`
-	Total      int64                          `json:"total" doc:"Number of all hits."`
-	NextCursor string                         `json:"next_cursor,omitempty" doc:"Give it as cursor for the next page; missing on the last."`
-	Facets     map[string][]models.FacetCount `json:"facets,omitempty" doc:"By the name asked for, the most frequent values of all hits."`
-}
-
-// Post is what the API tells of a post. It is a type of its own, so that what
-// search keeps for itself, such as embeddings, stays there.
-type Post struct {
-	ID         string             `json:"id"`
-	Version    int64              `json:"version" doc:"Grows with every change."`
-	Source     string             `json:"source" doc:"The network."`
-	URL        string             `json:"url,omitempty" doc:"Of the post in its network."`
-	CreatedAt  time.Time          `json:"created_at"`
-	Text       string             `json:"text"`
-	Language   string             `json:"language,omitempty" doc:"BCP 47."`
-	Hashtags   []string           `json:"hashtags,omitempty" nullable:"false" doc:"Without the sign, in small letters."`
-	Author     models.Author      `json:"author"`
-	Counts     models.Counts      `json:"counts" doc:"A count that is missing is hidden or unknown."`
-	Profiles   []string           `json:"profiles" nullable:"false" doc:"The use cases that published it."`
-	Unchecked  []string           `json:"unchecked,omitempty" nullable:"false" doc:"Those of them where people were to check it, and nobody did in time."`
-	Attributes []models.Attribute `json:"attributes,omitempty" nullable:"false" doc:"What was found in it; people's answers come first."`
-	Images     []string           `json:"images,omitempty" nullable:"false" doc:"Keys of its pictures."`
-	Flags      []models.Flag      `json:"flags,omitempty" nullable:"false" doc:"What its author or network asks for: no-public is to be shown to people who are logged in alone."`
-}
-
-// shown is what the API tells of a document.
-func shown(d models.SearchDoc) Post {
-	if d.Profiles == nil {
-		d.Profiles = []string{}
-	}
-	return Post{
-		ID: d.ID, Version: d.Version, Source: d.Source, URL: d.URL, CreatedAt: d.CreatedAt, Text: d.Text, Language: d.Language,
-		Hashtags: d.Hashtags, Author: d.Author, Counts: d.Counts, Profiles: d.Profiles, Unchecked: d.Unchecked,
-		Attributes: d.Attributes, Images: d.Images, Flags: d.Flags,
-	}
+// Posts reads the documents of posts.
+type Posts interface {
+	// Post returns a post with its runs, or models.ErrNotFound.
+	Post(ctx context.Context, id string) (models.Post, []models.Run, error)
+	Timeline(ctx context.Context, post, profile string) ([]models.Entry, error)
+	// Stub returns what stays of a purged post, or models.ErrNotFound.
+	Stub(ctx context.Context, id string) (models.Stub, error)
 }
 
 type postInput struct {
@@ -113,37 +28,25 @@ type postInput struct {
 
 type postOutput struct{ Body Post }
 
-// posts registers the operations on posts.
-func (s *server) posts(a huma.API) {
-	huma.Register(a, huma.Operation{
-		OperationID: "search-posts", Method: http.MethodGet, Path: "/v1/posts", Tags: []string{"posts"},
-		Summary: "Search recent posts", Description: "One page of the posts that all filters fit.",
-		Errors: []int{http.StatusUnauthorized, http.StatusServiceUnavailable},
-	}, s.searchPosts)
-	huma.Register(a, huma.Operation{
-		OperationID: "get-post", Method: http.MethodGet, Path: "/v1/posts/{id}", Tags: []string{"posts"},
-		Summary: "Read one post", Description: "404 for a post that is not in search, 410 for one that was deleted.",
-		Errors: []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusGone, http.StatusServiceUnavailable},
-	}, s.getPost)
-}
-
-func (s *server) searchPosts(ctx context.Context, in *searchInput) (*searchOutput, error) {
-	got, err := s.Search.Search(ctx, in.query())
-	switch {
-	case err != nil && models.ClassOf(err) == models.Permanent && in.Cursor != "":
-		s.Log.InfoContext(ctx, "api: search refused a cursor", "request", of(ctx).id, "error", err)
-		return nil, huma.Error422UnprocessableEntity("the cursor is not one of this query: take next_cursor as it is, and change only limit and facet")
-	case err != nil && models.ClassOf(err) == models.Permanent:
-		s.Log.InfoContext(ctx, "api: search refused a query", "request", of(ctx).id, "error", err)
-		return nil, huma.Error422UnprocessableEntity("search can't answer this query; take fewer words or filters")
-	case err != nil:
-		return nil, s.failed(ctx, "search", err)
+// posts registers what can be asked of a single post.
+func (s *server) posts() {
+	one := func(id, path, summary, description string) action {
+		return action{Role: models.Viewer, Operation: huma.Operation{
+			OperationID: id, Method: http.MethodGet, Path: "/v1/posts/{id}" + path, Tags: []string{"posts"}, Summary: summary, Description: description,
+			Errors: []int{http.StatusNotFound, http.StatusGone},
+		}}
 	}
-	out := page{Items: []Post{}, Total: got.Total, NextCursor: got.Next, Facets: got.Facets}
-	for _, d := range got.Hits {
-		out.Items = append(out.Items, shown(d))
-	}
-	return &searchOutput{out}, nil
+	register(s, one("get-post", "", "Read one post", "404 for a post that is not in search, 410 for one that was deleted."), s.getPost)
+	register(s, one("get-timeline", "/timeline", "Tell where a post went, and why",
+		"One run for each of its profiles, with a line for each move: what was decided and why, by which models, how long it took and what it cost. It holds nothing of the post itself."), s.getTimeline)
+	register(s, one("get-attributes", "/attributes", "Tell how a post's attributes came about",
+		"What each profile published with the models' versions, what it had published before, and people's answers, which override models."), s.getAttributes)
+	register(s, one("list-images", "/images", "List a post's images", ""), s.listImages)
+	image := one("get-image", "/images/{n}", "Read the rendition of an image", "Its longest side has 512 pixels. Images of posts that are not in search are for labelers and above.")
+	image.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+		"image/jpeg": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}}
+	register(s, image, s.getImage)
 }
 
 func (s *server) getPost(ctx context.Context, in *postInput) (*postOutput, error) {
@@ -154,13 +57,168 @@ func (s *server) getPost(ctx context.Context, in *postInput) (*postOutput, error
 	if !errors.Is(err, models.ErrNotFound) {
 		return nil, s.failed(ctx, "search", err)
 	}
-	post, _, err := s.Posts.Post(ctx, in.ID)
-	switch {
-	case err != nil:
-		return nil, s.failed(ctx, "documents", err)
-	case post.Tombstone != nil:
-		return nil, huma.Error410Gone("this post was deleted")
-	default: // under way, hidden, or published by no profile
-		return nil, huma.Error404NotFound("there is no such post")
+	if _, _, err := s.post(ctx, in.ID); err != nil {
+		return nil, err
 	}
+	return nil, errNoPost() // under way, hidden, or published by no profile
+}
+
+func errNoPost() error { return huma.Error404NotFound("there is no such post") }
+
+// post reads a post that was not deleted. A purged one has only its id.
+func (s *server) post(ctx context.Context, id string) (models.Post, []models.Run, error) {
+	post, runs, err := s.Posts.Post(ctx, id)
+	switch {
+	case errors.Is(err, models.ErrNotFound):
+		return post, nil, errNoPost()
+	case err != nil:
+		return post, nil, s.failed(ctx, "documents", err)
+	case post.Tombstone != nil:
+		return post, nil, huma.Error410Gone("this post was deleted")
+	}
+	return post, runs, nil
+}
+
+// Passage is one run of a post, and where it has been.
+type Passage struct {
+	Profile    string       `json:"profile"`
+	Version    string       `json:"version" doc:"Content hash of the profile."`
+	Generation int          `json:"generation" doc:"Grows with each reanalysis."`
+	State      models.State `json:"state" enum:"queued,parked,done,dropped,failed,superseded"`
+	Step       models.Step  `json:"step" doc:"Where it stands, or ended."`
+	Seq        int64        `json:"seq" doc:"Grows with each move."`
+	Lane       models.Lane  `json:"lane" enum:"normal,bulk"`
+	Campaign   string       `json:"campaign,omitempty"`
+	Reason     string       `json:"reason,omitempty"`
+	Error      string       `json:"error,omitempty"`
+	Cost       float64      `json:"cost" doc:"CPU seconds of this generation."`
+	AdmittedAt time.Time    `json:"admitted_at"`
+	MovedAt    time.Time    `json:"moved_at"`
+	Timeline   []Move       `json:"timeline" nullable:"false"`
+}
+
+// Move is one line of a timeline.
+type Move struct {
+	Seq        int64          `json:"seq"`
+	Generation int            `json:"generation"`
+	Step       models.Step    `json:"step"`
+	Outcome    models.Outcome `json:"outcome"`
+	Next       models.Step    `json:"next,omitempty"`
+	Reason     string         `json:"reason"`
+	At         time.Time      `json:"at"`
+	Duration   float64        `json:"duration,omitempty" doc:"Seconds."`
+	Cost       float64        `json:"cost,omitempty" doc:"CPU seconds."`
+	Attempts   int            `json:"attempts,omitempty"`
+	Models     []string       `json:"models,omitempty" nullable:"false" doc:"As name@version."`
+	Error      string         `json:"error,omitempty"`
+}
+
+type timelineOutput struct {
+	Body struct {
+		ID       string     `json:"id"`
+		Rev      int64      `json:"rev" doc:"Grows with every change that a reader can see."`
+		Runs     []Passage  `json:"runs" nullable:"false"`
+		PurgedAt *time.Time `json:"purged_at,omitempty" doc:"Since then only the history has the post, and its runs are not listed."`
+	}
+}
+
+func (s *server) getTimeline(ctx context.Context, in *postInput) (*timelineOutput, error) {
+	out := &timelineOutput{}
+	out.Body.ID, out.Body.Runs = in.ID, []Passage{}
+	if stub, err := s.Posts.Stub(ctx, in.ID); err == nil {
+		out.Body.Rev, out.Body.PurgedAt = stub.Rev, &stub.PurgedAt
+		return out, nil
+	} else if !errors.Is(err, models.ErrNotFound) {
+		return nil, s.failed(ctx, "documents", err)
+	}
+	post, runs, err := s.post(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Rev = post.Rev
+	for _, run := range runs {
+		entries, err := s.Posts.Timeline(ctx, in.ID, run.Profile)
+		if err != nil {
+			return nil, s.failed(ctx, "documents", err)
+		}
+		p := passage(run)
+		for _, e := range entries {
+			p.Timeline = append(p.Timeline, Move{
+				Seq: e.Seq, Generation: e.Generation, Step: e.Step, Outcome: e.Outcome, Next: e.Next, Reason: e.Reason, At: e.At,
+				Duration: e.Duration, Cost: e.Cost, Attempts: e.Attempts, Models: e.Models, Error: e.Error,
+			})
+		}
+		out.Body.Runs = append(out.Body.Runs, p)
+	}
+	return out, nil
+}
+
+func passage(run models.Run) Passage {
+	return Passage{
+		Profile: run.Profile, Version: run.Version, Generation: run.Generation, State: run.State, Step: run.Step, Seq: run.Seq, Lane: run.Lane,
+		Campaign: run.Campaign, Reason: run.Reason, Error: run.Error, Cost: run.Cost, AdmittedAt: run.AdmittedAt, MovedAt: run.MovedAt, Timeline: []Move{},
+	}
+}
+
+// Published is what a profile made visible of a post.
+type Published struct {
+	Profile    string             `json:"profile"`
+	Generation int                `json:"generation"`
+	Version    string             `json:"version" doc:"Content hash of the profile."`
+	At         time.Time          `json:"at"`
+	Unchecked  bool               `json:"unchecked" doc:"People were to check it, and nobody did in time."`
+	Attributes []models.Attribute `json:"attributes" nullable:"false" doc:"What models found."`
+	Before     []models.Revision  `json:"before" nullable:"false" doc:"What earlier generations had published, the newest first."`
+}
+
+// Answered is what people said of an attribute.
+type Answered struct {
+	Attribute string    `json:"attribute"`
+	Values    []string  `json:"values" nullable:"false" doc:"None: they saw that there is none."`
+	Taxonomy  string    `json:"taxonomy"`
+	Answers   int       `json:"answers" doc:"How many people agreed."`
+	Sample    bool      `json:"sample" doc:"Asked as part of the profile's uniform sample."`
+	At        time.Time `json:"at"`
+}
+
+type attributesOutput struct {
+	Body struct {
+		ID        string             `json:"id"`
+		Rev       int64              `json:"rev"`
+		Effective []models.Attribute `json:"effective" nullable:"false" doc:"What a reader sees: people's answers in the place of what models found."`
+		Published []Published        `json:"published" nullable:"false"`
+		Labels    []Answered         `json:"labels" nullable:"false"`
+	}
+}
+
+func (s *server) getAttributes(ctx context.Context, in *postInput) (*attributesOutput, error) {
+	post, _, err := s.post(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if post.Hidden != "" {
+		return nil, errNoPost()
+	}
+	out := &attributesOutput{}
+	out.Body.ID, out.Body.Rev, out.Body.Effective, out.Body.Published, out.Body.Labels = post.ID, post.Rev, []models.Attribute{}, []Published{}, []Answered{}
+	var found []models.Attribute
+	for _, name := range slices.Sorted(maps.Keys(post.Published)) {
+		p := post.Published[name]
+		found = append(found, p.Attributes...)
+		before := slices.Clone(p.Before)
+		slices.Reverse(before)
+		out.Body.Published = append(out.Body.Published, Published{
+			Profile: name, Generation: p.Generation, Version: p.Version, At: p.At, Unchecked: p.Unchecked,
+			Attributes: append([]models.Attribute{}, p.Attributes...), Before: append([]models.Revision{}, before...),
+		})
+	}
+	if len(post.Published) > 0 {
+		out.Body.Effective = append(out.Body.Effective, models.Effective(found, post.Labels)...)
+	}
+	for _, l := range post.Labels {
+		out.Body.Labels = append(out.Body.Labels, Answered{
+			Attribute: l.Attribute, Values: append([]string{}, l.Values...), Taxonomy: l.Taxonomy, Answers: len(l.By), Sample: l.Sample, At: l.At,
+		})
+	}
+	return out, nil
 }

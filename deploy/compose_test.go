@@ -336,7 +336,7 @@ func (d *deployment) mounts() []string {
 // secrets wants every secret to come from outside when it is set there.
 func (d *deployment) secrets() []string {
 	canaries := map[string]string{
-		"REDIS_PASSWORD": "canary1", "API_TOKENS": "canary2", "PUSH_TOKENS": "canary3", "MONITOR_USERS": "canary4", "MONITOR_SESSION_KEY": "canary5",
+		"REDIS_PASSWORD": "canary1", "PUSH_TOKENS": "canary3",
 	}
 	project, err := compose(context.Background(), d.files["docker-compose.yml"], canaries)
 	if err != nil {

@@ -10,9 +10,7 @@ func slips() []slip {
 		{"a misspelt variable", compose, "WEFT_SEARCH_URL:", "WEFT_SERACH_URL:", "unknown variable"},
 		{"a value that is refused", compose, "WEFT_DRAIN: 150s", "WEFT_DRAIN: 15s", "drain"},
 		{"a URL of no known kind", compose, "mongodb://mongo", "mongo://mongo", "documents.url"},
-		{"nobody may ask the API", compose, "WEFT_API_TOKENS: ${API_TOKENS", "WEFT_API_TOKENS: \"\" # ${API_TOKENS", "api.listen"},
-		{"nobody may log in", compose, "WEFT_MONITOR_USERS: ${MONITOR_USERS", "WEFT_MONITOR_USERS: \"\" # ${MONITOR_USERS", "monitor.listen"},
-		{"a broken password hash", compose, "$$2a$$10", "$$2a$$", "password_hash"},
+		{"an API that listens nowhere", compose, "WEFT_API_LISTEN: 0.0.0.0:8090", "WEFT_API_LISTEN: \"8090\"", "api.listen"},
 		{"a variable that nobody reads", compose, "  GOMEMLIMIT: 400MiB", "  GOMEMLIMT: 400MiB", "nobody reads GOMEMLIMT"},
 
 		{"a queue that is not there", compose, "fetch=16", "fech=16", `no queue "fech"`},

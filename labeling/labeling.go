@@ -19,6 +19,10 @@ import (
 // not to be looked at. It is nobody's fault.
 var ErrWithdrawn = errors.New("withdrawn")
 
+// ErrMisfit means that an answer is not one to the item: what it says is for
+// whoever gave it.
+var ErrMisfit = errors.New("the answer does not fit")
+
 // Items stores questions to people.
 type Items interface {
 	Item(ctx context.Context, id string) (models.Item, error)
@@ -76,11 +80,17 @@ func (d *Desk) Open(ctx context.Context, profile string, limit int) ([]models.It
 // answer that comes after the run moved on is kept, overrides what models say,
 // and projects the post again.
 func (d *Desk) Answer(ctx context.Context, id string, a models.Answer) (models.Item, error) {
+	return d.AnswerAt(ctx, id, 0, a)
+}
+
+// AnswerAt is Answer to the item as it was at a rev: if it has changed since,
+// nothing is written and the error is models.ErrConflict. 0 is any rev.
+func (d *Desk) AnswerAt(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
 	if strings.TrimSpace(a.By) == "" {
 		return models.Item{}, errors.New("labeling: an answer needs the name of who gives it")
 	}
 	a.At = d.now().UTC()
-	it, err := d.add(ctx, id, a)
+	it, err := d.add(ctx, id, rev, a)
 	if err != nil {
 		return it, err
 	}
@@ -109,7 +119,7 @@ func (d *Desk) Sweep(ctx context.Context) (int, error) {
 }
 
 // add writes the answer into the item, against whoever writes at the same time.
-func (d *Desk) add(ctx context.Context, id string, a models.Answer) (models.Item, error) {
+func (d *Desk) add(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
 	for {
 		it, err := d.items.Item(ctx, id)
 		if err != nil {
@@ -117,6 +127,9 @@ func (d *Desk) add(ctx context.Context, id string, a models.Answer) (models.Item
 		}
 		if it.State == models.ItemWithdrawn {
 			return it, fmt.Errorf("labeling: item %s was %w: its post was deleted, or is not to be looked at", id, ErrWithdrawn)
+		}
+		if rev > 0 && it.Rev != rev {
+			return it, fmt.Errorf("labeling: item %s is at rev %d, not %d: %w", id, it.Rev, rev, models.ErrConflict)
 		}
 		if err := check(it, a); err != nil {
 			return it, err
@@ -192,6 +205,14 @@ func (d *Desk) close(ctx context.Context, it models.Item) error {
 	return err
 }
 
+// unfit is an error that is ErrMisfit without saying so.
+type unfit struct{ error }
+
+// Is makes it one.
+func (unfit) Is(target error) bool { return target == ErrMisfit }
+
+func misfit(format string, args ...any) error { return unfit{fmt.Errorf(format, args...)} }
+
 // check refuses what was not asked, or is no choice.
 func check(it models.Item, a models.Answer) error {
 	if a.Skip != "" {
@@ -203,17 +224,17 @@ func check(it models.Item, a models.Answer) error {
 	}
 	for name := range a.Values {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("labeling: item %s does not ask for %q; it asks for: %s", it.ID, name, strings.Join(names, ", "))
+			return misfit("labeling: item %s does not ask for %q; it asks for: %s", it.ID, name, strings.Join(names, ", "))
 		}
 	}
 	for _, q := range it.Questions {
 		values, given := a.Values[q.Attribute]
 		if !given {
-			return fmt.Errorf("labeling: item %s also asks for %q: answer it, if need be with nothing, or skip the item", it.ID, q.Attribute)
+			return misfit("labeling: item %s also asks for %q: answer it, if need be with nothing, or skip the item", it.ID, q.Attribute)
 		}
 		for _, v := range values {
 			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {
-				return fmt.Errorf("labeling: %q is no value of %q; allowed: %s", v, q.Attribute, strings.Join(q.Options, ", "))
+				return misfit("labeling: %q is no value of %q; allowed: %s", v, q.Attribute, strings.Join(q.Options, ", "))
 			}
 		}
 	}

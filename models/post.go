@@ -131,6 +131,44 @@ type Publication struct {
 	Unchecked  bool        `json:"unchecked,omitempty"` // labels were wanted, but nobody answered in time
 	Raw        bool        `json:"raw,omitempty"`       // the history row keeps the source's response
 	At         time.Time   `json:"at"`
+	Campaign   string      `json:"campaign,omitempty"` // the reanalysis that it came from
+	Before     []Revision  `json:"before,omitempty"`   // what earlier generations had published, the oldest first
+}
+
+// Revision is what an earlier generation of a publication said. The history has
+// it in full; this is kept beside the post so that anybody sees what changed.
+type Revision struct {
+	Generation int                 `json:"generation"`
+	Version    string              `json:"version"`
+	At         time.Time           `json:"at"`
+	Values     map[string][]string `json:"values"` // by attribute, sorted
+}
+
+// mostRevisions bounds what a post keeps of its past.
+const mostRevisions = 10
+
+// Values returns the values that a publication says for each attribute, sorted.
+func (p *Publication) Values() map[string][]string {
+	out := map[string][]string{}
+	for _, a := range p.Attributes {
+		if !slices.Contains(out[a.Name], a.Value) {
+			out[a.Name] = append(out[a.Name], a.Value)
+		}
+	}
+	for _, v := range out {
+		slices.Sort(v)
+	}
+	return out
+}
+
+// after returns p as it follows upon old.
+func (p Publication) after(old Publication) Publication {
+	p.Before = old.Before
+	if old.Generation > 0 && old.Generation < p.Generation {
+		p.Before = append(slices.Clone(old.Before), Revision{Generation: old.Generation, Version: old.Version, At: old.At, Values: old.Values()})
+		p.Before = p.Before[max(0, len(p.Before)-mostRevisions):]
+	}
+	return p
 }
 
 // Tombstone marks a deleted post, so that a late write can't bring it back.
@@ -242,7 +280,7 @@ func (c Change) Apply(p *Post) bool {
 		p.Labels = mergeLabel(p.Labels, l)
 	}
 	if c.Publish != nil && c.Publish.Generation >= p.Published[c.Profile].Generation {
-		p.publish(c.Profile, *c.Publish)
+		p.publish(c.Profile, c.Publish.after(p.Published[c.Profile]))
 	}
 	if pub := p.Published[c.Profile]; c.Checked && pub.Unchecked {
 		pub.Unchecked = false

@@ -115,7 +115,7 @@ func (r *Runner) route(j Job, post models.Post, run models.Run, out Outcome, spe
 		m.Change.Profile = run.Profile
 		m.Change.Publish = &models.Publication{
 			Generation: run.Generation, Version: run.Version, Attributes: run.Attributes,
-			Unchecked: run.Unchecked, Raw: j.Profile.Archive.Raw, At: j.Now,
+			Unchecked: run.Unchecked, Raw: j.Profile.Archive.Raw, At: j.Now, Campaign: run.Campaign,
 		}
 	}
 	if d.Counted || run.Step == models.AnalyzeHeavy {

@@ -3,11 +3,7 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +23,11 @@ func command(env *cli.Env) *cobra.Command {
 come to their end. /docs/ explains it, /openapi.json describes it to programs,
 /readyz says which store is away.
 
-Who may ask is in the configuration (api.tokens); "api token NAME" makes one.
-Without any, only this machine may.
+Whoever asks needs a key: "api key create" makes one. With embedded documents an
+admin's key is made at the first start and printed once.
 
 ` + cli.ExitHelp,
-		Example: "  api --data weft-data\n  api --config weft.yaml --listen 0.0.0.0:8090\n  api token ana",
+		Example: "  api --data weft-data\n  api --config weft.yaml --listen 0.0.0.0:8090\n  api key create ana --role analyst",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var more []config.Override
@@ -44,32 +40,19 @@ Without any, only this machine may.
 			}
 			defer a.Close()
 			cli.EndRegardless(cmd.Context(), a.Config.Drain)
+			first, err := a.FirstKey(cmd.Context())
+			if err != nil {
+				return err
+			}
 			return a.ServeAPI(cmd.Context(), func(url string) {
 				fmt.Fprintf(env.Stderr, "api: %s, documented at %s/docs/\n", url, url)
+				if first != "" {
+					fmt.Fprintf(env.Stderr, "admin's key: %s (shown this once)\n", first)
+				}
 			})
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on (default api.listen)")
-	cmd.AddCommand(tokenCommand(env))
+	cmd.AddCommand(keyCommand(env))
 	return cmd
-}
-
-func tokenCommand(env *cli.Env) *cobra.Command {
-	return &cobra.Command{
-		Use:     "token NAME",
-		Short:   "Make a bearer token for api.tokens",
-		Long:    "Make a bearer token. It is shown once; the configuration gets its hash alone.",
-		Example: "  api token ana",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			token := rand.Text()
-			sum := sha256.Sum256([]byte(token))
-			entry := args[0] + ":" + hex.EncodeToString(sum[:])
-			made := map[string]string{"token": token, "entry": entry}
-			return env.Print(made, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "token, for %s alone: %s\nentry of api.tokens:  %s\n", args[0], token, entry)
-				return err
-			})
-		},
-	}
 }

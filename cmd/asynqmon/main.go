@@ -3,17 +3,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
-	"os"
 
 	"weft/internal/app"
 	"weft/internal/cli"
-	"weft/queue/monitor"
 )
 
 func main() { cli.Main(command) }
@@ -27,12 +22,11 @@ func command(env *cli.Env) *cobra.Command {
 operators can also pause queues, and run or delete tasks. Each task names the
 post it stands for, and /posts/ID shows that post's journey.
 
-Users are in the configuration (monitor.users); "asynqmon password" makes the
-hash. With the embedded set-up and no users, an operator is made at the first
-start and the password is printed once.
+Log in with a key of the API; "api key create NAME --role operator" makes one.
+With embedded documents an admin's key is made at the first start and printed once.
 
 ` + cli.ExitHelp,
-		Example: "  asynqmon --data weft-data\n  asynqmon --config weft.yaml --listen 127.0.0.1:8081\n  asynqmon password",
+		Example: "  asynqmon --data weft-data\n  asynqmon --config weft.yaml --listen 127.0.0.1:8081",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-asynqmon"})
@@ -40,48 +34,29 @@ start and the password is printed once.
 				return err
 			}
 			defer a.Close()
-			users, password, err := a.Operator(cmd.Context())
+			first, err := a.FirstKey(cmd.Context())
 			if err != nil {
-				return cli.Usage(err)
+				return err
 			}
-			h, err := a.Monitor(users)
+			guard, err := a.Guard()
+			if err != nil {
+				return err
+			}
+			h, err := a.Monitor(guard)
 			if err != nil {
 				return err
 			}
 			if listen == "" {
 				listen = a.Config.Monitor.Listen
 			}
-			return app.ServeMonitor(cmd.Context(), listen, h, func(url string) {
+			return a.Serve(cmd.Context(), listen, h, func(url string) {
 				fmt.Fprintf(env.Stderr, "asynqmon: %s\n", url)
-				if password != "" {
-					fmt.Fprintf(env.Stderr, "log in as operator with %s (shown this once)\n", password)
+				if first != "" {
+					fmt.Fprintf(env.Stderr, "admin's key: %s (shown this once)\n", first)
 				}
 			})
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on (default monitor.listen)")
-	cmd.AddCommand(passwordCommand(env))
 	return cmd
-}
-
-func passwordCommand(env *cli.Env) *cobra.Command {
-	return &cobra.Command{
-		Use:   "password",
-		Short: "Hash a password for monitor.users",
-		Args:  cobra.NoArgs,
-		RunE: func(_ *cobra.Command, _ []string) error {
-			fmt.Fprint(env.Stderr, "password: ")
-			password, err := term.ReadPassword(int(os.Stdin.Fd()))
-			fmt.Fprintln(env.Stderr)
-			if err != nil {
-				return cli.Usage(errors.New("asynqmon password wants a terminal to read from"))
-			}
-			hash, err := monitor.HashPassword(string(password))
-			if err != nil {
-				return cli.Usage(err)
-			}
-			_, err = fmt.Fprintln(env.Stdout, hash)
-			return err
-		},
-	}
 }

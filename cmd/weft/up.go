@@ -17,8 +17,9 @@ func upCommand(env *cli.Env) *cobra.Command {
 		Use:   "up",
 		Short: "Run everything until Ctrl-C",
 		Long: `Run everything in one process until Ctrl-C or SIGTERM: all queues, housekeeping,
-the queues' user interface, and what "queries" and "push.listen" in the
-configuration name (see enqueuer crawl --help). All data lies in the data folder; after a crash,
+the API (/docs/ explains it), the queues' user interface (/asynqmon/), and what
+"queries" and "push.listen" in the configuration name (see enqueuer crawl --help).
+At the first start an admin's key is made and printed once. All data lies in the data folder; after a crash,
 start it again and it goes on where it was. It ends when what it has begun is
 finished; a second Ctrl-C ends it at once.`,
 		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
@@ -30,23 +31,23 @@ finished; a second Ctrl-C ends it at once.`,
 			}
 			defer a.Close()
 			if listen == "" {
-				listen = a.Config.Monitor.Listen
+				listen = a.Config.API.Listen
 			}
 			return up(cmd.Context(), env, a, listen)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "", "address of the user interface (default monitor.listen)")
+	cmd.Flags().StringVar(&listen, "listen", "", "address of the API and the monitor (default api.listen)")
 	return cmd
 }
 
 // up works and serves until ctx ends, and then drains; if draining takes
 // longer than it may, the process ends regardless.
 func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
-	users, password, err := a.Operator(ctx)
+	first, err := a.FirstKey(ctx)
 	if err != nil {
-		return cli.Usage(err)
+		return err
 	}
-	h, err := a.Monitor(users)
+	h, err := a.All(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,12 +64,12 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 		g.Go(func() error { return collector.Run(ctx) })
 	}
 	g.Go(func() error {
-		return app.ServeMonitor(ctx, listen, h, func(url string) {
-			fmt.Fprintf(env.Stderr, "queues and journeys: %s\n", url)
-			if password != "" {
-				fmt.Fprintf(env.Stderr, "log in as operator with %s (shown this once)\n", password)
+		return a.Serve(ctx, listen, h, func(url string) {
+			fmt.Fprintf(env.Stderr, "api: %s, documented at %s/docs/; queues and journeys: %s/asynqmon/\n", url, url, url)
+			if first != "" {
+				fmt.Fprintf(env.Stderr, "admin's key: %s (shown this once)\n", first)
 			} else {
-				fmt.Fprintf(env.Stderr, "log in with the password you were given\n")
+				fmt.Fprintln(env.Stderr, "log in with a key that you were given")
 			}
 		})
 	})

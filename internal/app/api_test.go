@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"weft/api"
 	"weft/internal/app"
 	"weft/internal/config"
 	"weft/models"
@@ -50,11 +51,15 @@ func openAPI(t *testing.T, search *slowSearch) *app.App {
 	return a
 }
 
-func get(t *testing.T, url string) (status int, body string) {
+// get asks with the key, if there is one.
+func get(t *testing.T, url, key string) (status int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -74,17 +79,18 @@ func get(t *testing.T, url string) (status int, body string) {
 func TestServeAPIFinishesWhatItBegan(t *testing.T) {
 	search := &slowSearch{asked: make(chan struct{}), answer: make(chan struct{})}
 	a := openAPI(t, search)
+	key := firstKey(t, a)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	urls, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- a.ServeAPI(ctx, func(url string) { urls <- url }) }()
 	url := <-urls
-	if status, body := get(t, url+"/readyz"); status != http.StatusOK || !strings.Contains(body, `"search":"ready"`) {
+	if status, body := get(t, url+"/readyz", ""); status != http.StatusOK || !strings.Contains(body, `"search":"ready"`) {
 		t.Errorf("readyz: %d %s", status, body)
 	}
 	answered := make(chan int, 1)
 	go func() {
-		status, _ := get(t, url+"/v1/posts")
+		status, _ := get(t, url+"/v1/search", key)
 		answered <- status
 	}()
 	<-search.asked
@@ -117,12 +123,12 @@ func TestServeAPIFinishesWhatItBegan(t *testing.T) {
 // Without a queue there are no depths to tell, and the rest is told.
 func TestAPICountsRequests(t *testing.T) {
 	a := openAPI(t, &slowSearch{})
-	h, err := a.API()
+	h, err := a.API(t.Context(), guardOf(t, a))
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(h)
-	get(t, server.URL+"/v1/posts/file.1")
+	get(t, server.URL+"/v1/posts/file.1", firstKey(t, a))
 	server.Close() // after this all requests are counted
 	w := httptest.NewRecorder()
 	a.Metrics.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
@@ -134,17 +140,21 @@ func TestAPICountsRequests(t *testing.T) {
 // What is away is named, and the process is still there.
 func TestAPIIsNotReadyWithoutItsStores(t *testing.T) {
 	a := openAPI(t, &slowSearch{})
-	h, err := a.API()
+	h, err := a.API(t.Context(), guardOf(t, a))
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(h)
 	defer server.Close()
+	key := firstKey(t, a)
+	if status, body := get(t, server.URL+"/v1/me", key); status != http.StatusOK || !strings.Contains(body, `"role":"admin"`) {
+		t.Errorf("me: %d %s", status, body)
+	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/v1/posts": 503} {
-		status, body := get(t, server.URL+path)
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/v1/search": 503} {
+		status, body := get(t, server.URL+path, key)
 		if status != want || (want == 503 && strings.Contains(body, "sql")) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
@@ -152,4 +162,26 @@ func TestAPIIsNotReadyWithoutItsStores(t *testing.T) {
 			t.Errorf("readyz: %s", body)
 		}
 	}
+}
+
+func guardOf(t *testing.T, a *app.App) *api.Guard {
+	t.Helper()
+	g, err := a.Guard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// firstKey is the key of the first start, of which there is no second.
+func firstKey(t *testing.T, a *app.App) string {
+	t.Helper()
+	key, err := a.FirstKey(t.Context())
+	if err != nil || key == "" {
+		t.Fatalf("first key %q, %v", key, err)
+	}
+	if again, err := a.FirstKey(t.Context()); err != nil || again != "" {
+		t.Errorf("second key %q, %v", again, err)
+	}
+	return key
 }

@@ -2,53 +2,48 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
-	"weft/internal/config"
+	"weft/api"
+	"weft/models"
 	"weft/queue/monitor"
 )
 
-// operatorKey is where the embedded set-up keeps its operator's password hash.
-const operatorKey = "monitor/operator"
-
-// Operator makes the operator of the embedded set-up if the configuration
-// names no users. The password is returned when it is new, and only then.
-func (a *App) Operator(ctx context.Context) (users []config.User, password string, err error) {
-	if len(a.Config.Monitor.Users) > 0 {
-		return a.Config.Monitor.Users, "", nil
-	}
-	if a.Config.Redis.URL != config.Embedded {
-		return nil, "", errors.New("app: monitor.users names nobody who may log in")
-	}
-	hash, err := a.Documents.Meta(ctx, operatorKey)
-	if err != nil {
-		return nil, "", fmt.Errorf("app: operator: %w", err)
-	}
-	if hash == "" {
-		password = monitor.GeneratePassword()
-		if hash, err = monitor.HashPassword(password); err != nil {
-			return nil, "", err
-		}
-		if err := a.Documents.SetMeta(ctx, operatorKey, hash); err != nil {
-			return nil, "", fmt.Errorf("app: operator: %w", err)
-		}
-	}
-	return []config.User{{Name: "operator", PasswordHash: hash, Role: monitor.Operator}}, password, nil
+// doorkeeper is the API's guard in the monitor's words.
+type doorkeeper struct {
+	guard *api.Guard
+	log   *slog.Logger
 }
 
-// Monitor returns asynqmon behind a login, with the posts' journeys beside it.
-func (a *App) Monitor(users []config.User) (http.Handler, error) {
-	var known []monitor.User
-	for _, u := range users {
-		known = append(known, monitor.User{Name: u.Name, PasswordHash: u.PasswordHash, Role: u.Role})
+// User returns who is logged in.
+func (d doorkeeper) User(r *http.Request) (models.Principal, bool) {
+	p, err := d.guard.Who(r)
+	if err != nil && !api.Nobody(err) && api.Wait(err) == 0 {
+		d.log.ErrorContext(r.Context(), "monitor: who asks can't be found out", "error", err)
 	}
+	return p, err == nil
+}
+
+// Login begins a session with a key.
+func (d doorkeeper) Login(w http.ResponseWriter, r *http.Request, key string) (models.Principal, time.Duration, bool) {
+	p, err := d.guard.Login(w, r, key)
+	if err != nil && !api.Nobody(err) && api.Wait(err) == 0 {
+		d.log.ErrorContext(r.Context(), "monitor: login", "error", err)
+	}
+	return p, api.Wait(err), err == nil
+}
+
+// Logout ends the session.
+func (d doorkeeper) Logout(w http.ResponseWriter, r *http.Request) error { return d.guard.Logout(w, r) }
+
+// Monitor returns asynqmon behind the API's keys and sessions, with the posts'
+// journeys beside it.
+func (a *App) Monitor(guard *api.Guard) (http.Handler, error) {
 	return monitor.New(monitor.Params{
-		Redis: a.Redis, Users: known, SessionKey: []byte(a.Config.Monitor.SessionKey), Log: a.Log,
+		Redis: a.Redis, Auth: doorkeeper{guard, a.Log}, Audit: a.Documents.PutAuditLine, Log: a.Log,
 		Journey: func(ctx context.Context, id string) (string, error) {
 			j, err := a.Journey(ctx, id)
 			if err != nil {
@@ -61,23 +56,25 @@ func (a *App) Monitor(users []config.User) (http.Handler, error) {
 	})
 }
 
-// ServeMonitor serves h on addr until ctx ends, and tells ready where it listens.
-func ServeMonitor(ctx context.Context, addr string, h http.Handler, ready func(url string)) error {
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", addr)
+// All returns everything that can be asked of Weft at one address: the API, the
+// queues' monitor and the posts' journeys.
+func (a *App) All(ctx context.Context) (http.Handler, error) {
+	guard, err := a.Guard()
 	if err != nil {
-		return fmt.Errorf("app: listen: %w", err)
+		return nil, err
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
-	ready("http://" + listener.Addr().String())
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
-	select {
-	case err := <-done:
-		return fmt.Errorf("app: serve: %w", err)
-	case <-ctx.Done():
+	asked, err := a.API(ctx, guard)
+	if err != nil {
+		return nil, err
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return server.Shutdown(stop)
+	watched, err := a.Monitor(guard)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", asked)
+	for _, path := range []string{"/{$}", "/asynqmon/", "/login", "/logout", "/style.css", "/posts", "/posts/"} {
+		mux.Handle(path, watched)
+	}
+	return mux, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/api"
 	"weft/internal/config"
 	"weft/internal/reindex"
 	"weft/labeling"
@@ -44,6 +45,12 @@ type Documents interface {
 	history.Manifest
 	reindex.Posts
 	ProfileStore
+	Profiles(ctx context.Context) ([]models.ProfileVersion, error)
+	api.Keyring
+	api.Keys
+	api.Sessions
+	api.Audit
+	api.Requests
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
 	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)

@@ -9,14 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"weft/models"
 )
 
 var (
 	environmentPattern = regexp.MustCompile(`^[a-z0-9]{0,16}$`)
-	userPattern        = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,64}$`)
 	schemePattern      = regexp.MustCompile(`^([a-z][a-z0-9+.-]*):`)
 )
 
@@ -51,7 +48,6 @@ func (l *loader) check() {
 		l.refuse("limits.decode_pixels", "%d is less than limits.image_pixels (%d): the largest image could never be decoded", c.Limits.DecodePixels, c.Limits.ImagePixels)
 	}
 	l.checkTimes()
-	l.checkMonitor()
 	l.checkAPI()
 	l.checkSources()
 }
@@ -81,49 +77,9 @@ func (l *loader) checkTimes() {
 	}
 }
 
-func (l *loader) checkMonitor() {
-	m := l.config.Monitor
-	if m.Listen != "" && l.address("monitor.listen", m.Listen) && !loopback(m.Listen) && len(m.Users) == 0 {
-		l.refuse("monitor.listen", "%q can be reached from other machines: name somebody in monitor.users, or listen on 127.0.0.1", m.Listen)
-	}
-	if m.SessionKey != "" && len(m.SessionKey) < 32 {
-		l.refuse("monitor.session_key", "at least 32 characters are wanted, there are %d", len(m.SessionKey))
-	}
-	var names []string
-	for i, u := range m.Users {
-		if !userPattern.MatchString(u.Name) {
-			l.refuse("monitor.users", "user %d: name %q is not 1 to 64 letters, digits and _.@-", i+1, u.Name)
-		}
-		if slices.Contains(names, u.Name) {
-			l.refuse("monitor.users", "user %q is there twice", u.Name)
-		}
-		names = append(names, u.Name)
-		if _, err := bcrypt.Cost([]byte(u.PasswordHash)); err != nil {
-			l.refuse("monitor.users", "user %q: password_hash is not a bcrypt hash", u.Name)
-		}
-		if u.Role != "viewer" && u.Role != "operator" {
-			l.refuse("monitor.users", "user %q: %q is not a role; allowed: viewer, operator", u.Name, u.Role)
-		}
-	}
-}
-
-// bearerPattern is a token's holder and its hash.
-var bearerPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,32}:[0-9a-f]{64}$`)
-
 func (l *loader) checkAPI() {
-	a := l.config.API
-	if l.address("api.listen", a.Listen) && !loopback(a.Listen) && len(a.Tokens) == 0 {
-		l.refuse("api.listen", "%q can be reached from other machines: name a token in api.tokens, or listen on 127.0.0.1", a.Listen)
-	}
-	for i, t := range a.Tokens {
-		if !bearerPattern.MatchString(t) {
-			l.refuse("api.tokens", "token %d is not of the form name:hash, the hash being SHA-256 in 64 hex digits", i+1)
-		}
-		name, _, _ := strings.Cut(t, ":")
-		if slices.ContainsFunc(a.Tokens[:i], func(o string) bool { return strings.HasPrefix(o, name+":") }) {
-			l.refuse("api.tokens", "token %d: there are two of its name", i+1)
-		}
-	}
+	l.address("api.listen", l.config.API.Listen)
+	l.address("monitor.listen", l.config.Monitor.Listen)
 }
 
 // refuse reports a problem with a key where its value was set.

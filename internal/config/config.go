@@ -185,23 +185,13 @@ type Log struct {
 }
 
 // Monitor is the queue's user interface.
-type Monitor struct {
-	Listen     string
-	SessionKey string
-	Users      []User
-}
-
-// User may log in to the monitor.
-type User struct {
-	Name         string
-	PasswordHash string // bcrypt
-	Role         string // viewer or operator
-}
+type Monitor struct{ Listen string }
 
 // API is the HTTP API.
 type API struct {
-	Listen string
-	Tokens []string // name:SHA-256 of the token, in hex
+	Listen  string
+	Rate    int64         // requests a second of one key
+	Session time.Duration // how long a login lasts
 }
 
 // Override sets one key from a flag. It wins over the file and the variables.
@@ -232,7 +222,7 @@ func Default() Config {
 		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
-		API:     API{Listen: "127.0.0.1:8090"},
+		API:     API{Listen: "127.0.0.1:8090", Rate: 50, Session: 12 * time.Hour},
 		Drain:   150 * time.Second,
 	}
 }

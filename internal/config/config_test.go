@@ -18,8 +18,6 @@ import (
 	"weft/models"
 )
 
-const hash = "$2a$04$pm8ONsPSehyvNuIfMyrLtOqS8Y0TuYPzUXdmOxd7dPW0dvUIL/T6G"
-
 // file writes a configuration file and returns its path.
 func file(t *testing.T, text string) string {
 	t.Helper()
@@ -63,12 +61,6 @@ queue:
 steps:
   timeouts:
     index: 45s
-monitor:
-  users:
-    - {name: ana, role: operator, password_hash: "`+hash+`"}
-    - name: bo
-      role: viewer
-      password_hash: `+hash+`
 archive:
 limits:
   image_bytes: 1MiB
@@ -89,10 +81,6 @@ limits:
 		slog.LevelDebug, "sqlite:/srv/weft/documents.db", "redis://localhost:6379/1", int64(1 << 20), "http://otel:4318", "a.yaml more",
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-	users := []config.User{{Name: "ana", Role: "operator", PasswordHash: hash}, {Name: "bo", Role: "viewer", PasswordHash: hash}}
-	if d := cmp.Diff(users, c.Monitor.Users); d != "" {
 		t.Error(d)
 	}
 }
@@ -139,8 +127,7 @@ profiles: {a: b}
 log: {level: loud, format: xml}
 limits: {decode_pixels: 10}
 monitor:
-  listen: 0.0.0.0:8081
-  session_key: short
+  listen: '8081'
 `)
 	_, err := config.Load(path, []string{"WEFT_QUEUE_MAX_DEPHT=3", "WEFT_ARCHIVE_MIN_AGE=soon", "WEFT_STEPS_TIMEOUTS_FETCH=1500ms"},
 		config.Override{Key: "metrics.listen", Value: "9090"})
@@ -163,8 +150,7 @@ monitor:
 		`F:14:14: log.level: "loud" is not a level; allowed: debug, info, warn, error`,
 		`F:14:28: log.format: "xml" is not a format; allowed: text, json`,
 		`F:15:25: limits.decode_pixels: 10 is less than limits.image_pixels`,
-		`F:17:11: monitor.listen: "0.0.0.0:8081" can be reached from other machines`,
-		`F:18:16: monitor.session_key: at least 32 characters are wanted, there are 5`,
+		`F:17:11: monitor.listen: "8081" is not an address of the form host:port`,
 		`WEFT_QUEUE_MAX_DEPHT: unknown variable; did you mean "WEFT_QUEUE_MAX_DEPTH"?`,
 		`WEFT_ARCHIVE_MIN_AGE: archive.min_age: "soon" is not a duration, such as 500ms, 30s or 72h`,
 		`WEFT_STEPS_TIMEOUTS_FETCH: steps.timeouts.fetch: 1.5s is not a number of whole seconds`,
@@ -190,10 +176,6 @@ func TestLoadRefusesFiles(t *testing.T) {
 		"two documents":  {"drain: 200s\n---\ndrain: 300s\n", ":3:"},
 		"no mapping":     {"- a\n", ":1:1: a mapping"},
 		"anchor":         {"redis: &r {url: embedded}\n", "a mapping (key: value) is wanted here"},
-		"user's key":     {"monitor: {users: [{nme: x}]}\n", `unknown key "nme"; did you mean "name"?`},
-		"user's role":    {"monitor: {users: [{name: x, role: god, password_hash: " + hash + "}]}\n", `"god" is not a role`},
-		"user's hash":    {"monitor: {users: [{name: x, role: viewer, password_hash: secret}]}\n", "not a bcrypt hash"},
-		"user twice":     {"monitor: {users: [{name: x, role: viewer, password_hash: " + hash + "}, {name: x, role: viewer, password_hash: " + hash + "}]}\n", "there twice"},
 		"no place":       {"documents: {url: 'sqlite:'}\n", "names no place"},
 		"redis public":   {"redis: {listen: '0.0.0.0:6379'}\n", "not a loopback address"},
 		"port too great": {"metrics: {listen: ':70000'}\n", "host:port"},
@@ -204,17 +186,6 @@ func TestLoadRefusesFiles(t *testing.T) {
 				t.Errorf("Load gives %v, want %q in it", err, c.want)
 			}
 		})
-	}
-}
-
-func TestLoadTakesUsersFromAVariable(t *testing.T) {
-	c, err := config.Load(file(t, ""), []string{"WEFT_MONITOR_USERS=ana:operator:" + hash + ", bo:viewer:" + hash})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []config.User{{Name: "ana", Role: "operator", PasswordHash: hash}, {Name: "bo", Role: "viewer", PasswordHash: hash}}
-	if d := cmp.Diff(want, c.Monitor.Users); d != "" {
-		t.Error(d)
 	}
 }
 
@@ -252,8 +223,6 @@ func TestPrintHidesSecrets(t *testing.T) {
 	c.Sources.Instagram.Token, c.Sources.Reddit.ClientSecret, c.Sources.Weibo.MobileCookie = "hunter2", "hunter2", "SUB=hunter2"
 	c.Push.Tokens = []string{"reseller:hunter2"}
 	c.Queries = []config.Query{{Name: "blog", Source: "feed", Params: map[string]string{"url": "https://me:hunter2@blog.example/feed?auth=hunter2&X-Sig=hunter2&passwd=hunter2&session=hunter2"}}}
-	c.Monitor.SessionKey = "hunter2hunter2hunter2hunter2hunter2"
-	c.Monitor.Users = []config.User{{Name: "ana", Role: "viewer", PasswordHash: "hunter2"}}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("start", "config", c)
 	for _, out := range []string{c.String(), log.String()} {
@@ -261,7 +230,7 @@ func TestPrintHidesSecrets(t *testing.T) {
 			t.Errorf("a secret is shown:\n%s", out)
 		}
 	}
-	for _, w := range []string{"rediss://me:redacted@redis:6379/0", "@a:1,b:2/weft?authSource=admin", "region=eu&secretKey=redacted&x=1", "session_key: redacted", "name: ana"} {
+	for _, w := range []string{"rediss://me:redacted@redis:6379/0", "@a:1,b:2/weft?authSource=admin", "region=eu&secretKey=redacted&x=1"} {
 		if !strings.Contains(c.String(), w) {
 			t.Errorf("%q is missing:\n%s", w, c)
 		}
@@ -327,7 +296,7 @@ func TestDocsAreFresh(t *testing.T) {
 
 func FuzzFile(f *testing.F) {
 	f.Add("redis: {url: embedded}\nqueues:\n  fetch: 3\n")
-	f.Add("monitor:\n  users:\n  - {name: a}\n")
+	f.Add("queries:\n  - {name: a}\n")
 	f.Add("? a\n: b\n&x *y !!t")
 	path := filepath.Join(f.TempDir(), "weft.yaml")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -29,7 +29,6 @@ type listKind int
 const (
 	plain      listKind = iota
 	textList            // a list of texts
-	usersList           // a list of {name, password_hash, role}
 	objectList          // a list of mappings, JSON in the variable
 )
 
@@ -111,11 +110,10 @@ func (c *Config) serviceKeys() []key {
 		url("tracing.endpoint", &c.Tracing.Endpoint, "$OTEL_EXPORTER_OTLP_ENDPOINT", "Where OpenTelemetry spans go (OTLP over HTTP), such as http://localhost:4318; empty is off."),
 		level("log.level", &c.Log.Level, "Least level that is logged: debug, info, warn or error."),
 		text("log.format", &c.Log.Format, "text or json."),
-		text("monitor.listen", &c.Monitor.Listen, "Address of the queue monitor; empty is off."),
-		users("monitor.users", &c.Monitor.Users, "Who may log in to the monitor: a list of {name, password_hash (bcrypt), role: viewer or operator}. In the variable: `name:role:hash`, separated by commas."),
-		secret("monitor.session_key", &c.Monitor.SessionKey, "At least 32 characters that sign the monitor's session cookies; empty takes a random key, so that a restart logs everybody out."),
-		text("api.listen", &c.API.Listen, "Address of the API."),
-		hashes("api.tokens", &c.API.Tokens, "Who may ask the API: a list of `name:hash`, the SHA-256 of a bearer token in hex; `api token NAME` makes one. Without any, only this machine may. In the variable: separated by commas."),
+		text("monitor.listen", &c.Monitor.Listen, "Address of `asynqmon`, whose users log in with keys of the API."),
+		text("api.listen", &c.API.Listen, "Address of the API, and of all that `weft up` serves. Whoever asks needs a key: `api key create` makes one."),
+		number("api.rate", &c.API.Rate, "Requests a second that one key may send to the API, twice as many at once."),
+		span("api.session", &c.API.Session, time.Minute, "How long a login of the web app or the monitor lasts."),
 		span("drain", &c.Drain, time.Second, "How long SIGTERM waits for running steps; longer than the longest time-out of a step."),
 	}
 }
@@ -156,31 +154,6 @@ func texts(name string, p *[]string, meaning string) key {
 			return nil
 		},
 		get: func() any { return append([]string{}, *p...) }}
-}
-
-func users(name string, p *[]User, meaning string) key {
-	return key{name: name, meaning: meaning, list: usersList,
-		set: func(s string) error {
-			*p = nil
-			for part := range strings.SplitSeq(s, ",") {
-				if part = strings.TrimSpace(part); part == "" {
-					continue
-				}
-				f := strings.SplitN(part, ":", 3)
-				if len(f) != 3 {
-					return fmt.Errorf("user %d is not of the form name:role:hash", len(*p)+1)
-				}
-				*p = append(*p, User{Name: f[0], Role: f[1], PasswordHash: f[2]})
-			}
-			return nil
-		},
-		get: func() any {
-			out := []map[string]string{}
-			for _, u := range *p {
-				out = append(out, map[string]string{"name": u.Name, "password_hash": redacted, "role": u.Role})
-			}
-			return out
-		}}
 }
 
 func integer(name string, p *int, low, high int, meaning string) key {

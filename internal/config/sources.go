@@ -139,9 +139,6 @@ func (r *reader) value(k key, n ast.Node) {
 	if seq, ok := n.(*ast.SequenceNode); ok && k.list != plain {
 		r.origin[k.name] = where
 		switch k.list {
-		case usersList:
-			r.users(k, seq)
-			return
 		case objectList:
 			r.objects(k, seq)
 			return
@@ -169,34 +166,6 @@ func (r *reader) value(k key, n ast.Node) {
 		return
 	}
 	r.set(k.name, s, where)
-}
-
-// users reads the list of {name, password_hash, role}.
-func (r *reader) users(k key, seq *ast.SequenceNode) {
-	var parts []string
-	fields := []string{"name", "role", "password_hash"}
-	for _, e := range seq.Values {
-		values, ok := pairs(e)
-		if !ok {
-			r.problem(r.at(e.GetToken()), k.name, "{name, password_hash, role} is wanted here")
-			continue
-		}
-		user := map[string]string{}
-		for _, v := range values {
-			field := v.Key.GetToken().Value
-			s, ok := scalar(v.Value)
-			switch {
-			case !slices.Contains(fields, field):
-				r.problem(r.at(v.Key.GetToken()), k.name, "unknown key %q%s", field, suggestion(field, fields))
-			case !ok || strings.ContainsAny(s, ",:"):
-				r.problem(r.at(v.Value.GetToken()), k.name, "%s is to be a plain text without commas and colons", field)
-			default:
-				user[field] = s
-			}
-		}
-		parts = append(parts, user["name"]+":"+user["role"]+":"+user["password_hash"])
-	}
-	r.set(k.name, strings.Join(parts, ","), r.at(seq.Start))
 }
 
 // objects reads a list of mappings as JSON. Numbers and truth values become

@@ -155,7 +155,7 @@ func startUp(t *testing.T, bin, data string, more ...string) running {
 	}
 	up := running{cmd: cmd}
 	lines := bufio.NewScanner(pipe)
-	address, secret := regexp.MustCompile(`http://\S+`), regexp.MustCompile(`log in as operator with (\S+)`)
+	address, secret := regexp.MustCompile(`http://[^\s,]+`), regexp.MustCompile(`admin's key: (\S+)`)
 	var said []string
 	for lines.Scan() {
 		said = append(said, lines.Text())
@@ -191,15 +191,17 @@ func checkLogin(t *testing.T, up running) {
 		return resp.StatusCode
 	}
 	if code := get("/asynqmon/api/queues"); code != http.StatusUnauthorized {
-		t.Errorf("without a login the API answers %d", code)
+		t.Errorf("without a login asynqmon answers %d", code)
 	}
-	resp, err := browser.PostForm(up.url+"/login", url.Values{"name": {"operator"}, "password": {up.password}}) //nolint:noctx // bounded by the client
+	resp, err := browser.PostForm(up.url+"/login", url.Values{"key": {up.password}}) //nolint:noctx // bounded by the client
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if code := get("/asynqmon/api/queues"); code != http.StatusOK {
-		t.Errorf("after the login the API answers %d", code)
+	for _, path := range []string{"/asynqmon/api/queues", "/v1/me", "/v1/queues", "/docs/", "/openapi.json", "/healthz", "/readyz", "/posts"} {
+		if code := get(path); code != http.StatusOK {
+			t.Errorf("after the login %s answers %d", path, code)
+		}
 	}
 }
 

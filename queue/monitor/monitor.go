@@ -13,7 +13,6 @@ package monitor
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
 	"errors"
 	"fmt"
@@ -34,53 +33,50 @@ import (
 // root is where asynqmon lives. It can't be "/", since it answers every path below.
 const root = "/asynqmon"
 
+// Auth knows who sends a request. What it keeps of a login is its own business.
+type Auth interface {
+	// User returns who is logged in; false if nobody is.
+	User(r *http.Request) (models.Principal, bool)
+	// Login begins a session with a key. wait is how long to wait before the next
+	// try, if there were too many.
+	Login(w http.ResponseWriter, r *http.Request, key string) (p models.Principal, wait time.Duration, ok bool)
+	Logout(w http.ResponseWriter, r *http.Request) error
+}
+
 // Params is what a monitor needs.
 type Params struct {
-	Redis      redis.UniversalClient // shared, and never closed here
-	Users      []User
-	SessionKey []byte                                               // signs sessions; a random one when empty, so that a restart logs everybody out
-	PostURL    func(id string) string                               // where a post can be seen; the journey page when nil
-	Journey    func(ctx context.Context, id string) (string, error) // models.ErrNotFound for an unknown post; no journey page when nil
-	Log        *slog.Logger                                         // logins and writes; required
-	Now        func() time.Time                                     // time.Now when nil
+	Redis   redis.UniversalClient                                // shared, and never closed here
+	Auth    Auth                                                 // knows who asks; required
+	PostURL func(id string) string                               // where a post can be seen; the journey page when nil
+	Journey func(ctx context.Context, id string) (string, error) // models.ErrNotFound for an unknown post; no journey page when nil
+	Audit   func(ctx context.Context, l models.AuditLine) error  // told of each write; may be nil
+	Log     *slog.Logger                                         // logins and writes; required
 }
 
 // monitor is the handler.
 type monitor struct {
-	guard   *guard
+	auth    Auth
+	audit   func(ctx context.Context, l models.AuditLine) error
 	journey func(ctx context.Context, id string) (string, error)
 	pages   *template.Template
 	log     *slog.Logger
-	views   map[string]*view // by role
+	reading *view // for everybody
+	writing *view // for operators
 }
 
 // New returns the handler. It is meant to be at the root of its own address.
 func New(p Params) (http.Handler, error) {
-	if p.Redis == nil || p.Log == nil {
-		return nil, errors.New("monitor: Redis and Log are required")
-	}
-	if p.Now == nil {
-		p.Now = time.Now
-	}
-	if len(p.SessionKey) == 0 {
-		p.SessionKey = make([]byte, 32)
-		rand.Read(p.SessionKey) // never fails: the program ends instead
+	if p.Redis == nil || p.Log == nil || p.Auth == nil {
+		return nil, errors.New("monitor: Redis, Auth and Log are required")
 	}
 	if p.PostURL == nil {
 		p.PostURL = func(id string) string { return "/posts/" + neturl.PathEscape(id) }
-	}
-	g, err := newGuard(p.Users, p.SessionKey, p.Now)
-	if err != nil {
-		return nil, err
 	}
 	pages, err := template.ParseFS(files, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("monitor: %w", err)
 	}
-	m := &monitor{guard: g, journey: p.Journey, pages: pages, log: p.Log, views: map[string]*view{
-		Viewer:   newView(p, true),
-		Operator: newView(p, false),
-	}}
+	m := &monitor{auth: p.Auth, audit: p.Audit, journey: p.Journey, pages: pages, log: p.Log, reading: newView(p, true), writing: newView(p, false)}
 	return http.NewCrossOriginProtection().Handler(m.routes()), nil
 }
 
@@ -118,7 +114,7 @@ const pagePolicy = "default-src 'none'; style-src 'self'; form-action 'self'; fr
 
 // page is what the templates show.
 type page struct {
-	User    User
+	User    models.Principal
 	Next    string
 	Problem string
 	ID      string
@@ -142,16 +138,16 @@ func (m *monitor) render(w http.ResponseWriter, r *http.Request, status int, nam
 
 // user returns who sent the request. When nobody is logged in it answers and
 // returns false.
-func (m *monitor) user(w http.ResponseWriter, r *http.Request) (User, bool) {
-	if u, ok := m.guard.user(r); ok {
+func (m *monitor) user(w http.ResponseWriter, r *http.Request) (models.Principal, bool) {
+	if u, ok := m.auth.User(r); ok {
 		return u, true
 	}
 	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, root+"/api/") {
 		http.Error(w, "log in first", http.StatusUnauthorized)
-		return User{}, false
+		return models.Principal{}, false
 	}
 	http.Redirect(w, r, "/login?"+neturl.Values{"next": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
-	return User{}, false
+	return models.Principal{}, false
 }
 
 func (m *monitor) asynqmon(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +155,10 @@ func (m *monitor) asynqmon(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	v := m.views[u.Role]
+	v := m.reading
+	if u.Role.Allows(models.Operator) {
+		v = m.writing
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		v.ServeHTTP(w, r)
 		return
@@ -171,8 +170,23 @@ func (m *monitor) asynqmon(w http.ResponseWriter, r *http.Request) {
 	}
 	status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	v.ServeHTTP(status, r)
-	m.log.InfoContext(r.Context(), "monitor: write", "user", u.Name, "role", u.Role, "method", r.Method, "path", r.URL.Path,
+	m.record(r, u, what, status.status)
+	m.log.InfoContext(r.Context(), "monitor: write", "user", u.Name, "key", u.ID, "role", u.Role, "method", r.Method, "path", r.URL.Path,
 		"body", what, "status", status.status, "from", r.RemoteAddr)
+}
+
+// record keeps a write where whoever may see the audit log finds it.
+func (m *monitor) record(r *http.Request, u models.Principal, what string, status int) {
+	if m.audit == nil {
+		return
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	err := m.audit(r.Context(), models.AuditLine{
+		ID: models.AuditID(now), At: now, By: u.ID, Name: u.Name, Role: u.Role, Action: "asynqmon", Target: r.Method + " " + r.URL.Path, After: what, Status: status,
+	})
+	if err != nil {
+		m.log.ErrorContext(r.Context(), "monitor: the audit log lacks a write", "user", u.Name, "path", r.URL.Path, "error", err)
+	}
 }
 
 // findPost leads from the search field to the post's page.

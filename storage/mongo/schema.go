@@ -44,12 +44,17 @@ const (
 	cWindows   = "windows"
 	cCampaigns = "campaigns"
 	cExports   = "exports"
+	cKeys      = "api_keys"
+	cSessions  = "sessions"
+	cLines     = "audit_lines"
+	cReserved  = "reservations"
 	cMeta      = "meta"
 )
 
 func collections() []string {
 	return []string{cPosts, cTimelines, cItems, cBudgets, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
-		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cExports, cMeta}
+		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cExports,
+		cKeys, cSessions, cLines, cReserved, cMeta}
 }
 
 // The keys of meta that are the store's own. Meta and SetMeta never reach

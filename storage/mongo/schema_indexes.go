@@ -68,6 +68,10 @@ const (
 	blobRefsExpires = "blob_refs/expires"
 	blobsDoomed     = "blobs/doomed"
 	blobsAgain      = "blobs/again"
+
+	keysCreated     = "api_keys/created"
+	sessionsExpires = "sessions/expires"
+	reservedExpires = "reservations/expires"
 )
 
 // indexes lists every index, and so every way in which this package may ask.
@@ -83,6 +87,9 @@ func indexes() []index {
 		if coll == cPosts {
 			// pages through all posts in the order of their ids, where most are wanted anyway
 			own.rest = []string{"post.created_at", "runs.step", "runs.campaign", "tomb", "dirty", "hidden", "runs.ended_at", "runs.state"}
+		}
+		if coll == cLines {
+			own.rest = []string{"by", "action"} // few ask for less than all, and each page ends soon
 		}
 		out = append(out, own)
 	}
@@ -136,6 +143,9 @@ func otherIndexes() []index {
 		{name: blobRefsExpires, keys: asc("expires"), partial: has("expires")},
 		{name: blobsDoomed, keys: asc("doomed", "_id"), partial: has("doomed")},
 		{name: blobsAgain, keys: asc("again", "_id"), partial: has("again"), rest: []string{"refs"}},
+		{name: keysCreated, keys: bson.D{{Key: "created", Value: -1}, {Key: "_id", Value: 1}}},
+		{name: sessionsExpires, keys: asc("expires")},
+		{name: reservedExpires, keys: asc("expires")},
 	}
 }
 

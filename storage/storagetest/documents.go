@@ -48,6 +48,20 @@ type Store interface {
 	PutCampaign(ctx context.Context, c models.Campaign) error
 	Campaigns(ctx context.Context) ([]models.Campaign, error)
 
+	AddKey(ctx context.Context, k models.APIKey) error
+	Key(ctx context.Context, id string) (models.APIKey, error)
+	Keys(ctx context.Context) ([]models.APIKey, error)
+	RevokeKey(ctx context.Context, id string, at time.Time) error
+	UseKey(ctx context.Context, id string, at time.Time) error
+	AddSession(ctx context.Context, s models.Session) error
+	Session(ctx context.Context, id string) (models.Session, error)
+	EndSession(ctx context.Context, id string) error
+	PutAuditLine(ctx context.Context, l models.AuditLine) error
+	AuditLines(ctx context.Context, f models.AuditFilter) ([]models.AuditLine, error)
+	ReserveRequest(ctx context.Context, r models.Reservation) (models.Reservation, error)
+	SettleRequest(ctx context.Context, r models.Reservation) error
+	ReleaseRequest(ctx context.Context, id string) error
+
 	Cursor(ctx context.Context, query string) (models.Cursor, error)
 	PutCursor(ctx context.Context, c models.Cursor) error
 	Cursors(ctx context.Context) ([]models.Cursor, error)
@@ -113,7 +127,7 @@ func Documents(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()},
 		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()}, {"cursors", cursors()}, {"windows", windows()}, {"looks", looks()},
-		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()},
+		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()}, {"access", access()},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
