@@ -127,3 +127,6 @@ func Values(d *models.SearchDoc, facet string) []string {
 	slices.Sort(values)
 	return slices.DeleteFunc(slices.Compact(values), func(v string) bool { return v == "" })
 }
+
+// Fits reports whether a document is among the answers to q.
+func Fits(q models.SearchQuery, d *models.SearchDoc) bool { return newFilter(q).fits(d) }
