@@ -9,6 +9,7 @@ import (
 
 	"weft/internal/app"
 	"weft/internal/cli"
+	"weft/storage/duckdb"
 )
 
 func upCommand(env *cli.Env) *cobra.Command {
@@ -25,7 +26,7 @@ finished; a second Ctrl-C ends it at once.`,
 		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true})
+			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true, History: openHistory})
 			if err != nil {
 				return err
 			}
@@ -74,4 +75,9 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 		})
 	})
 	return g.Wait()
+}
+
+// openHistory has DuckDB answer what the history in a folder is asked.
+func openHistory(ctx context.Context, dir string) (app.FolderHistory, error) {
+	return duckdb.Open(ctx, dir)
 }

@@ -90,6 +90,7 @@ func (a *App) housekeeping() []job {
 		}},
 		{"blobs", time.Minute, a.sweepBlobs},
 		{"merge", mergeInterval, a.merge},
+		{"exports", exportInterval, a.Exporter().Run},
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"iter"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"weft/internal/reading"
@@ -32,6 +33,8 @@ type Store interface {
 	PutExport(ctx context.Context, e models.Export) error
 	Exports(ctx context.Context, after string, max int) ([]models.Export, error)
 	DeleteExport(ctx context.Context, id string, rev int64) error
+	// Lease takes or prolongs a lease until now+ttl; a ttl of zero gives it back.
+	Lease(ctx context.Context, name, holder string, ttl time.Duration, now time.Time) (bool, error)
 }
 
 // Blobs keep the files.
@@ -52,6 +55,8 @@ type Params struct {
 	Posts    Posts
 	FileRows int              // posts in a file; 0: 50,000
 	Keep     time.Duration    // how long a finished export is kept; 0: a week
+	Holder   string           // names this process to others
+	Lease    time.Duration    // after which others go on with what this process left; 0: a minute
 	Tries    int              // that may fail between two files; 0: 5
 	Clock    func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: silent
@@ -69,6 +74,9 @@ func New(p Params) *Worker {
 	}
 	if p.Keep <= 0 {
 		p.Keep = 7 * 24 * time.Hour
+	}
+	if p.Lease <= 0 {
+		p.Lease = time.Minute
 	}
 	if p.Tries <= 0 {
 		p.Tries = 5
@@ -129,7 +137,19 @@ func (w *Worker) remove(ctx context.Context, e models.Export) error {
 // write takes an export to its end. What fails is tried again at the next pass,
 // from behind the last finished file.
 func (w *Worker) write(ctx context.Context, e models.Export) error {
-	err := w.files(ctx, &e)
+	mine, err := w.lease(ctx, e.ID, w.p.Lease)
+	if err != nil || !mine {
+		return err
+	}
+	ctx, end := context.WithCancel(ctx)
+	var beat sync.WaitGroup
+	beat.Go(func() { w.hold(ctx, e.ID) })
+	defer func() {
+		end()
+		beat.Wait()
+		_, _ = w.lease(context.WithoutCancel(ctx), e.ID, 0) // if it fails, the lease ends by itself
+	}()
+	err = w.files(ctx, &e)
 	if err == nil || errors.Is(err, models.ErrConflict) || ctx.Err() != nil {
 		return err
 	}
@@ -140,6 +160,27 @@ func (w *Worker) write(ctx context.Context, e models.Export) error {
 		e.ExpiresAt = e.EndedAt.Add(w.p.Keep)
 	}
 	return errors.Join(err, w.put(ctx, &e))
+}
+
+// lease keeps others from the same work; what keeps it right is the document's rev.
+func (w *Worker) lease(ctx context.Context, id string, ttl time.Duration) (bool, error) {
+	return w.p.Store.Lease(ctx, "export/"+id, w.p.Holder, ttl, w.p.Clock())
+}
+
+// hold prolongs the lease until ctx ends.
+func (w *Worker) hold(ctx context.Context, id string) {
+	ticker := time.NewTicker(w.p.Lease / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if _, err := w.lease(ctx, id, w.p.Lease); err != nil && ctx.Err() == nil {
+				w.p.Log.Warn("the lease of an export", "export", id, "error", err)
+			}
+		}
+	}
 }
 
 // put writes the document's next rev. What nobody lets be written is a conflict.

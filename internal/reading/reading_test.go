@@ -74,8 +74,10 @@ func (w *world) whileLiving(r *reading.Reader) {
 	}
 	close(stop)
 	<-done
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		w.compare(r, name+", at rest", all[name])
+	for i, name := range slices.Sorted(maps.Keys(all)) {
+		if i%5 == 0 {
+			w.compare(r, name+", at rest", all[name])
+		}
 	}
 	stubs, err := w.docs.Stubs(w.t.Context(), "", 1<<20)
 	w.must(err)

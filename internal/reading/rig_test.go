@@ -121,7 +121,8 @@ func (w *world) fill(n int) {
 	w.t.Helper()
 	var wg sync.WaitGroup
 	for i, d := range storagetest.SearchDocs(n) {
-		d.CreatedAt = d.CreatedAt.AddDate(0, -(i % 4), 0)
+		// four months of which few days have posts, since each is files to open
+		d.CreatedAt = time.Date(2026, 1, 1+i/90, 6, i/3*7%1000, 0, 0, time.UTC).AddDate(0, -(i % 4), 0)
 		post := postOf(d)
 		run := models.NewRun(post.ID, d.Profiles[0], "v1", models.Normal, d.CreatedAt, time.Minute)
 		_, err := w.docs.Admit(w.t.Context(), []models.Admission{{Post: post, Run: run}})
@@ -315,13 +316,13 @@ func questions(t *testing.T) map[string]models.SearchQuery {
 		if q.Sort != "relevance" {
 			out[q.Name] = models.SearchQuery{
 				Text: q.Text, Attributes: q.Attributes, MinConfidence: q.MinConfidence, Sources: q.Sources, Languages: q.Languages,
-				Countries: q.Countries, Profiles: q.Profiles, Since: q.Since, Until: q.Until, MinLikes: q.MinLikes, Facets: q.Facets, Sort: q.Sort, Limit: max(q.Limit, 40),
+				Countries: q.Countries, Profiles: q.Profiles, Since: q.Since, Until: q.Until, MinLikes: q.MinLikes, Facets: q.Facets, Sort: q.Sort, Limit: max(q.Limit, 60),
 			}
 		}
 	}
 	for i := range 50 - len(out) {
 		at := time.Date(2025, 10, 1+i*3, i, 0, 0, 0, time.UTC)
-		q := models.SearchQuery{Since: at, Until: at.AddDate(0, 2, i), Sort: []string{"newest", "oldest", "likes"}[i%3], Limit: 17 + i*5}
+		q := models.SearchQuery{Since: at, Until: at.AddDate(0, 2, i), Sort: []string{"newest", "oldest", "likes"}[i%3], Limit: 30 + i*5}
 		switch i % 4 {
 		case 1:
 			q.Text, q.Facets = "奢侈品", []string{"category", "hashtag"}
