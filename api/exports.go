@@ -88,7 +88,9 @@ func (i *exportInput) Resolve(huma.Context) []error {
 	return errs
 }
 
-type exportID struct {
+// ExportID names an export. It is exported since huma passes over what an embedded
+// type has otherwise.
+type ExportID struct {
 	ID string `path:"id" pattern:"^e[a-z0-9]{19}$" doc:"As it was given."`
 }
 
@@ -107,7 +109,7 @@ type exportsOutput struct {
 }
 
 type fileInput struct {
-	exportID
+	ExportID
 
 	N         int    `path:"n" minimum:"1" maximum:"1000000" doc:"Of the file, from 1."`
 	Expires   int64  `query:"expires" required:"true" doc:"As in the link."`
@@ -197,7 +199,7 @@ func (s *server) sees(ctx context.Context, e *models.Export) bool {
 	return e.Owner == who.Name || who.Role.Allows(models.Operator)
 }
 
-func (s *server) getExport(ctx context.Context, in *exportID) (*exportOutput, error) {
+func (s *server) getExport(ctx context.Context, in *ExportID) (*exportOutput, error) {
 	e, err := s.mine(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -235,7 +237,7 @@ func (s *server) listExports(ctx context.Context, in *exportsInput) (*exportsOut
 	}
 }
 
-func (s *server) deleteExport(ctx context.Context, in *exportID) (*struct{}, error) {
+func (s *server) deleteExport(ctx context.Context, in *ExportID) (*struct{}, error) {
 	e, err := s.mine(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -38,8 +38,9 @@ type HistoryCost struct {
 // bothTimeout is how long a query over the history may take: it reads files.
 const bothTimeout = 2 * time.Minute
 
-// postFilter are the filters of posts at both ends; see searchInput.
-type postFilter struct {
+// PostFilter are the filters of posts at both ends, as in searchInput. It is exported
+// since huma passes over what an embedded type has otherwise.
+type PostFilter struct {
 	Q             string    `query:"q" maxLength:"500" doc:"Full text over caption, hashtags, author and attribute values; all words must occur."`
 	Attribute     []string  `query:"attribute,explode" maxItems:"50" doc:"An attribute as name:value, such as color:red. Several of one name: any of them; of different names: each of them."`
 	MinConfidence float64   `query:"min_confidence" minimum:"0" maximum:"1" doc:"Least confidence of those attributes."`
@@ -52,12 +53,12 @@ type postFilter struct {
 }
 
 // Resolve checks what the tags can't say.
-func (f *postFilter) Resolve(huma.Context) []error {
+func (f *PostFilter) Resolve(huma.Context) []error {
 	s := f.search()
 	return s.Resolve(nil)
 }
 
-func (f *postFilter) search() searchInput {
+func (f *PostFilter) search() searchInput {
 	return searchInput{
 		Q: f.Q, Attribute: f.Attribute, MinConfidence: f.MinConfidence, Source: f.Source, Language: f.Language, Country: f.Country,
 		Since: f.Since, Until: f.Until, MinLikes: f.MinLikes,
@@ -65,7 +66,7 @@ func (f *postFilter) search() searchInput {
 }
 
 type historyInput struct {
-	postFilter
+	PostFilter
 
 	Profile []string `query:"profile,explode" maxItems:"50" doc:"The use case that published the post."`
 	Facet   []string `query:"facet,explode" maxItems:"20" doc:"Count the posts by source, language, country, profile, hashtag, or an attribute's name."`

@@ -39,7 +39,7 @@ type Share struct {
 }
 
 type trendInput struct {
-	postFilter
+	PostFilter
 
 	Name    string `query:"name" required:"true" pattern:"^[a-z0-9_-]{1,64}$" doc:"The attribute, such as color."`
 	Value   string `query:"value" required:"true" minLength:"1" maxLength:"200" doc:"Its value, such as navy."`
