@@ -24,7 +24,7 @@ const (
 // watermark search counts them. Before it they are looked at one by one, so that
 // none counts twice.
 func (r *Reader) Count(ctx context.Context, q models.SearchQuery) (Count, error) {
-	q.Sort = "newest"
+	q.Sort = "oldest" // which any history knows
 	if err := check(q); err != nil {
 		return Count{}, err
 	}
@@ -76,7 +76,7 @@ func (r *Reader) drain(ctx context.Context, q models.SearchQuery) iter.Seq2[Foun
 			return
 		}
 		if q.Sort == "likes" {
-			q.Sort = "newest"
+			q.Sort = "oldest"
 		}
 		cost, err := r.cost(ctx, q)
 		if err == nil && cost.Rows > r.p.ScanRows {

@@ -20,14 +20,16 @@ import (
 )
 
 // answer is all that a reader says to a query, page by page.
-func answer(ctx context.Context, r *reading.Reader, q models.SearchQuery) (models.SearchAnswer, error) {
+func (w *world) answer(ctx context.Context, r *reading.Reader, q models.SearchQuery) (models.SearchAnswer, error) {
 	var a models.SearchAnswer
+	w.ask()
 	c, err := r.Count(ctx, q)
 	if err != nil {
 		return a, err
 	}
 	a.Total, a.Facets = c.Total, c.Facets
 	for {
+		w.ask()
 		p, err := r.Page(ctx, q)
 		if err != nil {
 			return a, err
@@ -47,7 +49,7 @@ func answer(ctx context.Context, r *reading.Reader, q models.SearchQuery) (model
 
 func (w *world) compare(r *reading.Reader, name string, q models.SearchQuery) {
 	w.t.Helper()
-	got, err := answer(w.t.Context(), r, q)
+	got, err := w.answer(w.t.Context(), r, q)
 	if err != nil {
 		w.t.Errorf("%s: %v", name, err)
 		return
@@ -64,16 +66,17 @@ func (w *world) whileLiving(r *reading.Reader) {
 	if len(all) < 50 {
 		w.t.Fatalf("%d questions, want 50", len(all))
 	}
-	stop, done := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.live(stop)
+		w.live()
 	}()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		w.compare(r, name, all[name])
 	}
-	close(stop)
+	close(w.asked)
 	<-done
+	w.asked = nil
 	for i, name := range slices.Sorted(maps.Keys(all)) {
 		if i%5 == 0 {
 			w.compare(r, name+", at rest", all[name])
@@ -98,13 +101,14 @@ func TestBothEnds(t *testing.T) {
 func TestBothEndsOfFiles(t *testing.T) {
 	w, _ := embedded(t, 120)
 	r := w.reader(reading.Files{Manifest: w.docs, Scanner: w.files})
-	stop, done := make(chan struct{}), make(chan struct{})
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.live(stop)
+		w.live()
 	}()
 	for name, q := range questions(t) {
 		q.Sort = "oldest"
+		w.ask()
 		var got []string
 		for f, err := range r.Stream(t.Context(), q, models.Place{}, 0) {
 			if err != nil {
@@ -120,8 +124,9 @@ func TestBothEndsOfFiles(t *testing.T) {
 			t.Errorf("%s (-scan +files):\n%.1500s", name, diff)
 		}
 	}
-	close(stop)
+	close(w.asked)
 	<-done
+	w.asked = nil
 }
 
 func TestBothEndsInProduction(t *testing.T) {

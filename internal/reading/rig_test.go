@@ -33,6 +33,7 @@ type world struct {
 	truth  []models.SearchDoc
 	now    time.Time
 	turn   int
+	asked  chan struct{}
 }
 
 type search interface {
@@ -60,7 +61,7 @@ func newWorld(t *testing.T, n int, root string, s search) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	w := &world{t: t, docs: docs, search: s, files: parquet.New(store), now: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)}
+	w := &world{t: t, docs: docs, search: s, files: parquet.New(store), asked: make(chan struct{}, 1), now: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)}
 	w.fill(n)
 	return w
 }
@@ -262,21 +263,31 @@ func (w *world) restore(every int) {
 	}
 }
 
-// live goes round: posts are archived, purged a month at a time, brought back.
-func (w *world) live(until <-chan struct{}) {
+// live goes round: posts are archived, purged a month at a time, brought back. A
+// step begins when somebody asks something, so that it goes on underneath.
+func (w *world) live() {
 	for {
 		for _, age := range []time.Duration{3 * month, 2 * month, month} {
+			if _, ok := <-w.asked; !ok {
+				return
+			}
 			w.archive()
 			w.purge(age)
-			select {
-			case <-until:
-				return
-			default:
-			}
+		}
+		if _, ok := <-w.asked; !ok {
+			return
 		}
 		w.merge()
 		w.restore(3)
 		w.turn++
+	}
+}
+
+// ask lets the next step begin, unless one is under way.
+func (w *world) ask() {
+	select {
+	case w.asked <- struct{}{}:
+	default:
 	}
 }
 

@@ -200,7 +200,7 @@ func people(ctx context.Context, r Reader, d Documents, q Query) (map[string]*mo
 		return nil, fmt.Errorf("trends: %w", err)
 	}
 	old := q.Posts
-	old.Sort, old.After, old.Facets = "newest", "", nil
+	old.Sort, old.After, old.Facets = "oldest", "", nil
 	if mark.Before().Before(old.Until) {
 		old.Until = mark.Before()
 	}
