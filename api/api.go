@@ -48,6 +48,9 @@ type Params struct {
 	Audit      Audit
 	Requests   Requests
 	Search     Search
+	Both       Both
+	Trends     Trends
+	Exports    Exports
 	Posts      Posts
 	Images     Images
 	Desk       Desk
@@ -109,7 +112,7 @@ func (p *Params) check() error {
 	for name, there := range map[string]bool{
 		"Guard": p.Guard != nil, "Keys": p.Keys != nil, "Audit": p.Audit != nil, "Requests": p.Requests != nil, "Search": p.Search != nil,
 		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
-		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Campaigns": p.Campaigns != nil && p.Books != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
+		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Campaigns": p.Campaigns != nil && p.Books != nil, "Both": p.Both != nil, "Trends": p.Trends != nil, "Exports": p.Exports != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
 	} {
 		if !there {
 			missing = append(missing, name)
@@ -132,6 +135,9 @@ func (s *server) operations() {
 	s.audit()
 	s.search()
 	s.posts()
+	s.history()
+	s.trends()
+	s.exports()
 	s.labels()
 	s.profiles()
 	s.pipeline()

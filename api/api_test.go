@@ -72,6 +72,7 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 	p := api.Params{
 		Search: r.search, Posts: r.documents, Keys: r.documents, Audit: r.documents, Requests: r.documents, Runs: r.documents, Forgetting: r.documents,
 		Images: r.images, Desk: desk{labeling.NewDesk(r.documents, r.documents, nobody{}, time.Now, nil), r.documents}, Pipeline: pipeline{r.documents},
+		Both: both{r.search}, Trends: both{r.search}, Exports: files{r.documents, r.images},
 		Profiles: library{r.documents}, Subjects: library{r.documents}, Books: r.documents, Campaigns: planner{}, Secret: bytes.Repeat([]byte{7}, 32), Log: log,
 		Observe: func(route, method string, status int, _ time.Duration) {
 			r.mu.Lock()

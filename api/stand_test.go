@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
+	"time"
 
 	"weft/analysis"
 	"weft/api"
 	"weft/labeling"
 	"weft/models"
 	"weft/profile"
+	"weft/storage/blobs"
 	"weft/storage/sqlite"
 )
 
@@ -99,4 +103,56 @@ func (planner) Changes(context.Context, string, int) (api.Changes, error) {
 	out.Count("file.2", models.Publication{Attributes: []models.Attribute{red, {Name: "brand", Value: "acme"}}, Before: before})
 	out.Count("file.3", models.Publication{Attributes: []models.Attribute{red}})
 	return out, nil
+}
+
+// both is an installation without a history.
+type both struct{ *sqlite.Search }
+
+func (b both) Page(ctx context.Context, q models.SearchQuery) ([]models.SearchDoc, string, error) {
+	a, err := b.Search.Search(ctx, q)
+	return a.Hits, a.Next, err
+}
+
+func (b both) Count(ctx context.Context, q models.SearchQuery) (int64, map[string][]models.FacetCount, error) {
+	a, err := b.Search.Search(ctx, q)
+	return a.Total, a.Facets, err
+}
+
+func (both) Explain(context.Context, models.SearchQuery) (api.Explanation, error) {
+	return api.Explanation{Ends: []string{"search"}, Watermark: "0001-01-02"}, nil
+}
+
+func (b both) Shares(ctx context.Context, q api.TrendQuery) ([]api.Share, error) {
+	if q.Value == "too much" {
+		return nil, models.Faultf(models.Permanent, "trends: too much")
+	}
+	a, err := b.Search.Search(ctx, q.Posts)
+	return []api.Share{{From: q.Posts.Since, Until: q.Posts.Until, Posts: a.Total, Note: "not enough labels of the sample"}}, err
+}
+
+// files are exports that nobody works on.
+type files struct {
+	*sqlite.Documents
+
+	blobs *blobs.Store
+}
+
+func (f files) Create(ctx context.Context, owner, format string, q models.SearchQuery) (models.Export, error) {
+	e := models.Export{ID: fmt.Sprintf("e%019d", time.Now().UnixNano()), Rev: 1, Owner: owner, Format: format, Query: q, State: models.ExportQueued, CreatedAt: time.Now().UTC()}
+	return e, f.PutExport(ctx, e)
+}
+
+func (f files) Cancel(ctx context.Context, id string) error {
+	e, err := f.Export(ctx, id)
+	if err != nil {
+		return err
+	}
+	e.Rev++
+	e.State = models.ExportCancelled
+	return f.PutExport(ctx, e)
+}
+
+func (f files) Open(ctx context.Context, key string) (io.Reader, int64, error) {
+	data, err := f.blobs.Get(ctx, key)
+	return strings.NewReader(string(data)), int64(len(data)), err
 }

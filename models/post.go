@@ -240,6 +240,11 @@ func (p *Post) Images() []Media {
 // Flagged reports whether the post carries f.
 func (p *Post) Flagged(f Flag) bool { return slices.Contains(p.Flags, f) }
 
+// LabelledOn reports whether people said something of an attribute.
+func (p *Post) LabelledOn(attribute string) bool {
+	return slices.ContainsFunc(p.Labels, func(l Label) bool { return l.Attribute == attribute })
+}
+
 // Change is what a move or an outside event alters in a post. The adapter
 // applies it to the newest document within the same atomic write, so changes of
 // two runs never overwrite each other.

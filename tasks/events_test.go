@@ -320,7 +320,7 @@ func (w *world) purge() {
 	w.t.Helper()
 	w.purged = true
 	_, err := history.NewPurger(history.PurgeParams{
-		Posts: w.docs, Marker: w.docs, Search: w.search, Clock: func() time.Time { return w.now },
+		Posts: w.docs, Marks: w.docs, Marker: w.docs, Search: w.search, Clock: func() time.Time { return w.now },
 		Retention: func(_, version string) time.Duration {
 			p, err := stored{w}.Profile(w.ctx, version)
 			w.must(err)

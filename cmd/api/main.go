@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"weft/internal/app"
 	"weft/internal/cli"
 	"weft/internal/config"
+	"weft/storage/duckdb"
 )
 
 func main() { cli.Main(command) }
@@ -34,7 +36,7 @@ admin's key is made at the first start and printed once.
 			if listen != "" {
 				more = append(more, config.Override{Key: "api.listen", Value: listen})
 			}
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-api", NoQueue: true}, more...)
+			a, err := env.Open(cmd.Context(), app.Options{Service: "weft-api", NoQueue: true, History: openHistory}, more...)
 			if err != nil {
 				return err
 			}
@@ -55,4 +57,9 @@ admin's key is made at the first start and printed once.
 	cmd.Flags().StringVar(&listen, "listen", "", "address to listen on (default api.listen)")
 	cmd.AddCommand(keyCommand(env))
 	return cmd
+}
+
+// openHistory has DuckDB answer what the history in a folder is asked.
+func openHistory(ctx context.Context, dir string) (app.FolderHistory, error) {
+	return duckdb.Open(ctx, dir)
 }

@@ -10,6 +10,7 @@ import (
 	"weft/internal/app"
 	"weft/internal/app/native"
 	"weft/internal/cli"
+	"weft/storage/duckdb"
 )
 
 func upCommand(env *cli.Env) *cobra.Command {
@@ -26,7 +27,7 @@ finished; a second Ctrl-C ends it at once.`,
 		Example: "  weft up --data weft-data --listen 127.0.0.1:8080\n  enqueuer import --data weft-data --profile tendencies photos/",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true, ONNX: native.ONNX})
+			a, err := env.Open(cmd.Context(), app.Options{Service: "weft", Host: true, ONNX: native.ONNX, History: openHistory})
 			if err != nil {
 				return err
 			}
@@ -75,4 +76,9 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 		})
 	})
 	return g.Wait()
+}
+
+// openHistory has DuckDB answer what the history in a folder is asked.
+func openHistory(ctx context.Context, dir string) (app.FolderHistory, error) {
+	return duckdb.Open(ctx, dir)
 }

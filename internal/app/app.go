@@ -36,6 +36,8 @@ type Options struct {
 	NoQueue bool   // it can do without Redis: an embedded queue that isn't running is no error
 	Repairs bool   // it makes what the warehouse lacks, though it does without a queue
 	Log     *slog.Logger
+	// History answers queries over the history in a folder; nil: such queries are refused.
+	History func(ctx context.Context, dir string) (FolderHistory, error)
 	Record  tasks.Recorder                    // counts beside the metrics; may be nil
 	ONNX    func(config.Analysis) zoo.Runtime // computes graphs; nil: this program doesn't (see internal/app/native)
 

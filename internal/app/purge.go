@@ -11,7 +11,7 @@ import (
 // than their profiles keep them.
 func (a *App) purger() *history.Purger {
 	return history.NewPurger(history.PurgeParams{
-		Posts: a.Documents, Marker: a.Documents, Search: a.Search, Clock: a.opt.Now, Log: a.Log,
+		Posts: a.Documents, Marks: a.Documents, Marker: a.Documents, Search: a.Search, Clock: a.opt.Now, Log: a.Log,
 		Retention: a.retention, Shortest: a.shortestRetention(),
 		Crash: a.opt.Crash.Hit,
 	})

@@ -41,6 +41,7 @@ type Documents interface {
 	history.Mover
 	history.Posts
 	history.Erasures
+	history.Marks
 	history.Manifest
 	reindex.Posts
 	ProfileStore
@@ -57,12 +58,17 @@ type Documents interface {
 	ForgetLog(ctx context.Context, post string, limit int) ([]models.Audit, error)
 	Unseen(ctx context.Context) ([]string, error)
 	Counts(ctx context.Context) ([]models.Count, error)
+	Standings(ctx context.Context, posts []string) (map[string]models.Standing, error)
+	Labelled(ctx context.Context, attribute string, since, until time.Time, after string, max int) ([]models.Post, error)
+	PutExport(ctx context.Context, e models.Export) error
+	Export(ctx context.Context, id string) (models.Export, error)
+	Exports(ctx context.Context, after string, limit int) ([]models.Export, error)
+	DeleteExport(ctx context.Context, id string, rev int64) error
 	Admitted(ctx context.Context) (int64, error)
 	Results(ctx context.Context, keys []string) (map[string]models.Result, error)
 	PutResults(ctx context.Context, results []models.Result) error
 	StagedCount(ctx context.Context) (int64, error)
 	Stub(ctx context.Context, id string) (models.Stub, error)
-	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 	PutCampaign(ctx context.Context, c models.Campaign) error
 	api.CampaignBooks
@@ -89,6 +95,8 @@ type Warehouse interface {
 	history.Warehouse
 	Query(ctx context.Context, query string, args ...any) (names []string, rows [][]any, err error)
 	Estimate(ctx context.Context, query string, args ...any) (bytes int64, err error)
+	Newest(ctx context.Context, scan models.HistoryScan) ([]models.Row, error)
+	EstimateNewest(ctx context.Context, scan models.HistoryScan) (int64, error)
 }
 
 // openStores opens the stores that the URLs name.

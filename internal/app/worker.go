@@ -98,6 +98,7 @@ func (a *App) housekeeping() []job {
 		{"blobs", time.Minute, a.sweepBlobs},
 		{"merge", mergeInterval, a.merge},
 		{"drift", driftInterval, a.lookForDrift},
+		{"exports", exportInterval, a.Exporter().Run},
 	}
 }
 

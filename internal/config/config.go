@@ -55,6 +55,7 @@ type Config struct {
 	Log     Log
 	Monitor Monitor
 	API     API
+	Exports Exports
 	Drain   time.Duration // how long SIGTERM waits for running steps
 }
 
@@ -76,6 +77,14 @@ type History struct {
 	Warehouse   string // of the table that they are loaded into; empty: none
 	QueryBytes  int64  // most bytes that a query of the warehouse may be billed for
 	StorageRead bool   // fetch its answers through the Storage Read API
+	ScanRows    int64  // most rows that one answer of the API may look at
+}
+
+// Exports is how the API's exports are written.
+type Exports struct {
+	Keep     time.Duration // of finished ones
+	FileRows int64         // posts in a file
+	Lease    time.Duration // after which another worker goes on
 }
 
 // Analysis is which learned models there are, and what computes them.
@@ -238,13 +247,14 @@ func Default() Config {
 			models.LabelStep: 15 * time.Second, models.Index: 30 * time.Second, models.Archive: 30 * time.Second,
 		}},
 		Archive: Archive{MaxRows: 50_000, MinAge: time.Minute, Interval: 15 * time.Second, MergeAge: time.Hour, MergeBytes: 128 << 20},
-		History: History{QueryBytes: 100 << 30},
+		History: History{QueryBytes: 100 << 30, ScanRows: 1_000_000},
 		Limits:  Limits{ImageBytes: 32 << 20, ImagePixels: 50_000_000, DecodePixels: 100_000_000, DecodeMemory: 160 << 20},
 		Images:  Images{Timeout: 20 * time.Second},
 		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
 		API:     API{Listen: "127.0.0.1:8090", Rate: 50, Session: 12 * time.Hour},
+		Exports: Exports{Keep: 7 * 24 * time.Hour, FileRows: 50_000, Lease: time.Minute},
 		Drain:   150 * time.Second,
 
 		Analysis: Analysis{Embedding: "garment-l"},

@@ -59,6 +59,7 @@ func (c *Config) storeKeys() []key {
 		url("history.warehouse", &c.History.Warehouse, "", "The table that the history is loaded into: `bigquery://project/dataset[?location=EU]`; empty is none. Its files must lie in `gs://`."),
 		size("history.query_bytes", &c.History.QueryBytes, "A query of the warehouse that would be billed for more is refused."),
 		boolean("history.storage_read", &c.History.StorageRead, "Fetch answers of the warehouse through the Storage Read API: faster for large ones, and needs its permission."),
+		number("history.scan_rows", &c.History.ScanRows, "Most rows of the history that one answer of the API may look at: to count, to sort by likes, or for a trend. Exports have no limit."),
 		url("blobs.url", &c.Blobs.URL, "file://<data>/blobs", "Images: `file://<folder>`, `gs://bucket[/prefix]` or `s3://bucket[/prefix]`."),
 		texts("profiles", &c.Profiles, "Profile files, or folders of them, beside those that ship. In the variable: separated by commas."),
 	}
@@ -126,6 +127,9 @@ func (c *Config) serviceKeys() []key {
 		text("api.listen", &c.API.Listen, "Address of the API, and of all that `weft up` serves. Whoever asks needs a key: `api key create` makes one."),
 		number("api.rate", &c.API.Rate, "Requests a second that one key may send to the API, twice as many at once."),
 		span("api.session", &c.API.Session, time.Minute, "How long a login of the web app or the monitor lasts."),
+		span("exports.keep", &c.Exports.Keep, time.Minute, "How long finished exports are kept."),
+		number("exports.file_rows", &c.Exports.FileRows, "Posts in a file of an export. A worker that is killed begins the file anew."),
+		span("exports.lease", &c.Exports.Lease, time.Second, "After this long another worker goes on with the exports of one that was killed."),
 		span("drain", &c.Drain, time.Second, "How long SIGTERM waits for running steps; longer than the longest time-out of a step."),
 	}
 }

@@ -76,7 +76,7 @@ func (h *History) prepare(ctx context.Context) error {
 		columns,
 		`CREATE TABLE unseen(post VARCHAR)`,
 		h.view(nil),
-		newest,
+		newestRows,
 		"SET allowed_directories = [" + quote(h.dir+string(filepath.Separator)) + "]",
 		"SET temp_directory = ''",
 		"SET enable_external_access = false",
@@ -102,8 +102,8 @@ const columns = `CREATE TABLE empty_history(
 	labels STRUCT(attribute VARCHAR, taxonomy VARCHAR, "values" VARCHAR[], "by" VARCHAR[], "at" TIMESTAMPTZ, item VARCHAR, sample BOOLEAN)[],
 	body JSON, part VARCHAR, checksum BIGINT, dt DATE)`
 
-// newest picks of each post and profile the row that counts.
-const newest = `CREATE VIEW posts AS SELECT * FROM history
+// newestRows picks of each post and profile the row that counts.
+const newestRows = `CREATE VIEW posts AS SELECT * FROM history
 	QUALIFY row_number() OVER (PARTITION BY post, profile ORDER BY generation DESC, rev DESC) = 1`
 
 // view defines history over files, which may be a pattern. DuckDB refuses one

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weft/models"
+	"weft/storage/spelling"
 )
 
 // The limits of the embedded search.
@@ -61,13 +62,13 @@ func (s *Search) plan(q models.SearchQuery) (*plan, error) {
 		return nil, fmt.Errorf("unknown sort %q; allowed: newest, oldest, relevance, likes", q.Sort)
 	}
 	if strings.TrimSpace(q.Text) != "" {
-		phrases := phrasesOf(q.Text)
+		phrases := spelling.Phrases(q.Text)
 		if len(phrases) > maxPhrases {
 			return nil, fmt.Errorf("the text has %d words; allowed: up to %d", len(phrases), maxPhrases)
 		}
 		p.nothing = len(phrases) == 0
 		for _, ph := range phrases {
-			p.must = append(p.must, ph.query())
+			p.must = append(p.must, occurs(ph))
 		}
 		if s.features.stems {
 			p.stems = q.Text
@@ -94,12 +95,12 @@ func (s *Search) plan(q models.SearchQuery) (*plan, error) {
 	return p, nil
 }
 
-// query wants the phrase to occur.
-func (p phrase) query() object {
-	if p.prefix {
-		return object{"prefix": object{"words": object{"value": p.words}}}
+// occurs wants a phrase to occur.
+func occurs(p spelling.Phrase) object {
+	if p.Prefix {
+		return object{"prefix": object{"words": object{"value": p.Words}}}
 	}
-	return object{"match_phrase": object{"words": object{"query": p.words, "analyzer": "whitespace"}}}
+	return object{"match_phrase": object{"words": object{"query": p.Words, "analyzer": "whitespace"}}}
 }
 
 // narrow adds the conditions of q, all but the text.

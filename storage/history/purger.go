@@ -38,6 +38,7 @@ type PurgeParams struct {
 	Posts  Posts
 	Marker Marker
 	Search Search
+	Marks  Marks
 	// Retention is how long a profile keeps posts after their runs ended; not
 	// positive means for ever.
 	Retention func(profile, version string) time.Duration
@@ -77,6 +78,10 @@ func NewPurger(p PurgeParams) *Purger {
 func (g *Purger) Run(ctx context.Context) (Purged, error) {
 	var done Purged
 	now := g.p.Clock()
+	m := &marker{marks: g.p.Marks}
+	if err := m.settle(ctx); err != nil {
+		return done, fmt.Errorf("history: watermark: %w", err)
+	}
 	for after := ""; ; {
 		ids, err := g.p.Posts.Purgeable(ctx, now.Add(-g.p.Shortest), after, page)
 		if err != nil {
@@ -87,7 +92,7 @@ func (g *Purger) Run(ctx context.Context) (Purged, error) {
 		}
 		for _, id := range ids {
 			done.Seen++
-			if err := g.purge(ctx, id, now, &done); err != nil {
+			if err := g.purge(ctx, id, now, m, &done); err != nil {
 				return done, fmt.Errorf("history: purge %s: %w", id, err)
 			}
 		}
@@ -95,11 +100,13 @@ func (g *Purger) Run(ctx context.Context) (Purged, error) {
 	}
 }
 
-// purge hides the post from search first. A crash between the two leaves a
+// purge raises the watermark first, so that whoever doesn't find the post in
+// search knows to look for it in the history. Then it hides the post from search.
+// A crash between the two leaves a
 // post that is still purgeable, so the next pass ends what this one began; in
 // the other order the crash would leave a search document that nobody looks
 // after any more.
-func (g *Purger) purge(ctx context.Context, id string, now time.Time, done *Purged) error {
+func (g *Purger) purge(ctx context.Context, id string, now time.Time, m *marker, done *Purged) error {
 	post, runs, err := g.p.Posts.Post(ctx, id)
 	if errors.Is(err, models.ErrNotFound) {
 		return nil // another purger took it
@@ -109,6 +116,9 @@ func (g *Purger) purge(ctx context.Context, id string, now time.Time, done *Purg
 	}
 	if post.Tombstone != nil || !g.expired(runs, now) {
 		return nil
+	}
+	if err := m.clear(ctx, post.CreatedAt); err != nil {
+		return err
 	}
 	if err := g.p.Search.Delete(ctx, id, post.Rev); err != nil {
 		return err

@@ -92,7 +92,7 @@ func (p *purge) project(t *testing.T, post models.Post) {
 
 func (p *purge) params() history.PurgeParams {
 	return history.PurgeParams{
-		Posts: p.docs, Marker: p.docs, Search: p.search, Clock: func() time.Time { return p.now }, Shortest: 30 * 24 * time.Hour,
+		Posts: p.docs, Marks: p.docs, Marker: p.docs, Search: p.search, Clock: func() time.Time { return p.now }, Shortest: 30 * 24 * time.Hour,
 		Retention: func(profile, _ string) time.Duration {
 			return map[string]time.Duration{"short": 30 * 24 * time.Hour, "long": 90 * 24 * time.Hour}[profile]
 		},

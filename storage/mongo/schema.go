@@ -43,6 +43,7 @@ const (
 	cCursors   = "cursors"
 	cWindows   = "windows"
 	cCampaigns = "campaigns"
+	cExports   = "exports"
 	cKeys      = "api_keys"
 	cSessions  = "sessions"
 	cLines     = "audit_lines"
@@ -52,7 +53,7 @@ const (
 
 func collections() []string {
 	return []string{cPosts, cTimelines, cItems, cBudgets, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
-		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns,
+		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cExports,
 		cKeys, cSessions, cLines, cReserved, cMeta}
 }
 

@@ -104,6 +104,7 @@ CREATE TABLE IF NOT EXISTS audit_lines(id TEXT PRIMARY KEY, by TEXT NOT NULL, ac
 CREATE TABLE IF NOT EXISTS reservations(id TEXT PRIMARY KEY, expires INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS reservations_expires ON reservations(expires);
 CREATE TABLE IF NOT EXISTS campaigns(id TEXT PRIMARY KEY, started_at INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS exports(id TEXT PRIMARY KEY, rev INTEGER NOT NULL, doc BLOB NOT NULL) WITHOUT ROWID;
 `
 
 // layoutKey and saltKey are where meta keeps the layout and the salt. Meta and

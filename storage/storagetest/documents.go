@@ -80,6 +80,7 @@ type Store interface {
 	Purgeable(ctx context.Context, endedBefore time.Time, after string, limit int) ([]string, error)
 	Purge(ctx context.Context, stub models.Stub) error
 	Stub(ctx context.Context, id string) (models.Stub, error)
+	Stubs(ctx context.Context, after string, limit int) ([]models.Stub, error)
 	Restore(ctx context.Context, post models.Post, runs []models.Run) ([]models.Run, error)
 
 	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
@@ -94,6 +95,15 @@ type Store interface {
 	Swept(ctx context.Context, paths []string, now time.Time) error
 	Reduce(ctx context.Context, before time.Time, limit int) (int, error)
 	Expire(ctx context.Context, now time.Time) (int64, error)
+
+	Watermark(ctx context.Context) (models.Watermark, error)
+	RaiseWatermark(ctx context.Context, mark models.Watermark) error
+	Standings(ctx context.Context, posts []string) (map[string]models.Standing, error)
+	Labelled(ctx context.Context, attribute string, since, until time.Time, after string, limit int) ([]models.Post, error)
+	PutExport(ctx context.Context, e models.Export) error
+	Export(ctx context.Context, id string) (models.Export, error)
+	Exports(ctx context.Context, after string, limit int) ([]models.Export, error)
+	DeleteExport(ctx context.Context, id string, rev int64) error
 
 	Similar(ctx context.Context, phash string, distance, limit int) ([]models.Near, error)
 
@@ -120,7 +130,7 @@ func Documents(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()},
 		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()}, {"cursors", cursors()}, {"windows", windows()}, {"looks", looks()},
-		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"access", access()},
+		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()}, {"access", access()},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func searchOracle(t *testing.T, s SearchStore) {
 	fillSearch(t, s, docs)
 	rapid.Check(t, func(rt *rapid.T) {
 		q := drawQuery(rt)
-		want := scanSearch(docs, q)
+		want := ScanSearch(docs, q)
 		var got models.SearchAnswer
 		page := q
 		for i := 0; ; i++ {

@@ -12,8 +12,8 @@ import (
 	"weft/models"
 )
 
-// scanSearch answers a query by looking at every document: what a search must agree with.
-func scanSearch(docs []models.SearchDoc, q models.SearchQuery) models.SearchAnswer {
+// ScanSearch answers a query by looking at every document: what a search must agree with.
+func ScanSearch(docs []models.SearchDoc, q models.SearchQuery) models.SearchAnswer {
 	a := models.SearchAnswer{Facets: map[string][]models.FacetCount{}}
 	for _, d := range docs {
 		if scanMatches(d, q) {
