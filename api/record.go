@@ -19,9 +19,9 @@ type Audit interface {
 // done without one, and again after it with what came of it.
 func (s *server) recorded(act *action, do http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, now := of(r.Context()), s.Now().UTC().Truncate(time.Millisecond)
+		req, now := of(r.Context()), s.Now().UTC()
 		line := models.AuditLine{
-			ID: models.AuditID(now), At: now,
+			ID: models.AuditID(now), At: now.Truncate(time.Millisecond),
 			By: req.who.ID, Name: req.who.Name, Role: req.who.Role, Action: act.OperationID, Target: r.URL.Path, Request: req.id,
 		}
 		if err := s.Audit.PutAuditLine(r.Context(), line); err != nil {

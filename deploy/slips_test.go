@@ -61,7 +61,7 @@ func slips() []slip {
 		{"the newest image", compose, "redis:7.4.2-alpine", "redis:latest", "redis:latest is not pinned"},
 		{"an image without a version", compose, "fsouza/fake-gcs-server:1.52.2", "fsouza/fake-gcs-server", "is not pinned"},
 		{"a fixed password", compose, "${REDIS_PASSWORD:-development}@redis", "development@redis", "a secret for development is left"},
-		{"a secret that is not read", compose, "${MONITOR_SESSION_KEY:-}", "\"\"", "nobody reads MONITOR_SESSION_KEY"},
+		{"a secret that is not read", compose, "${PUSH_TOKENS:-", "${PUSH_TOKEN:-", "nobody reads PUSH_TOKENS"},
 
 		{"metrics of nobody", prom, "worker-heavy, ", "worker-hvy, ", "worker-hvy:9090 (type A) is no service"},
 		{"metrics that are not asked", prom, ", api]", "]", "doesn't ask api"},

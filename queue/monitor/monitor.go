@@ -180,9 +180,9 @@ func (m *monitor) record(r *http.Request, u models.Principal, what string, statu
 	if m.audit == nil {
 		return
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	now := time.Now().UTC()
 	err := m.audit(r.Context(), models.AuditLine{
-		ID: models.AuditID(now), At: now, By: u.ID, Name: u.Name, Role: u.Role, Action: "asynqmon", Target: r.Method + " " + r.URL.Path, After: what, Status: status,
+		ID: models.AuditID(now), At: now.Truncate(time.Millisecond), By: u.ID, Name: u.Name, Role: u.Role, Action: "asynqmon", Target: r.Method + " " + r.URL.Path, After: what, Status: status,
 	})
 	if err != nil {
 		m.log.ErrorContext(r.Context(), "monitor: the audit log lacks a write", "user", u.Name, "path", r.URL.Path, "error", err)
