@@ -34,6 +34,7 @@ type world struct {
 	now    time.Time
 	turn   int
 	asked  chan struct{}
+	least  int // of a page
 }
 
 type search interface {

@@ -17,7 +17,7 @@ read = {
 }[kind]
 p = pandas.concat(read[0](path) for path in paths)
 q = polars.concat([read[1](path) for path in paths])
-d = duckdb.sql(f"SELECT count(*), count(DISTINCT {key}) FROM {read[2]}({paths!r})").fetchone()
+d = duckdb.execute(f"SELECT count(*), count(DISTINCT {key}) FROM {read[2]}({paths!r})").fetchone()
 print(json.dumps({
     "pandas": [len(p), p[key].nunique()], "polars": [q.height, q[key].n_unique()], "duckdb": list(d),
 }))
