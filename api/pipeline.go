@@ -21,7 +21,7 @@ var ErrNoQueue = errors.New("the queue is not running")
 type Pipeline interface {
 	// Queues may be ErrNoQueue, as Replay is.
 	Queues(ctx context.Context) ([]Queue, error)
-	Sources(ctx context.Context) ([]Source, error)
+	Sources(ctx context.Context) ([]QueryStatus, error)
 	// Replay queues ended runs again from the step they ended at, or only counts them.
 	Replay(ctx context.Context, f models.RunFilter, dryRun bool) (Replayed, error)
 }
@@ -43,8 +43,8 @@ type Queue struct {
 	Paused    bool   `json:"paused"`
 }
 
-// Source is how the collection of one query fares.
-type Source struct {
+// QueryStatus is how the collection of one query fares.
+type QueryStatus struct {
 	Name    string           `json:"name" doc:"Of the query."`
 	Source  string           `json:"source" doc:"The network."`
 	Success *time.Time       `json:"last_success,omitempty"`
@@ -158,7 +158,7 @@ func (s *server) listQueues(ctx context.Context, _ *struct{}) (*listOf[Queue], e
 	return list(got), nil
 }
 
-func (s *server) listSources(ctx context.Context, _ *struct{}) (*listOf[Source], error) {
+func (s *server) listSources(ctx context.Context, _ *struct{}) (*listOf[QueryStatus], error) {
 	got, err := s.Pipeline.Sources(ctx)
 	if err != nil {
 		return nil, s.failed(ctx, "documents", err)

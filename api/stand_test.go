@@ -46,7 +46,7 @@ func (pipeline) Queues(context.Context) ([]api.Queue, error) {
 	return []api.Queue{{Queue: "fetch", Pending: 3, Paused: true}}, nil
 }
 
-func (pipeline) Sources(context.Context) ([]api.Source, error) { return nil, nil }
+func (pipeline) Sources(context.Context) ([]api.QueryStatus, error) { return nil, nil }
 
 func (p pipeline) Replay(ctx context.Context, f models.RunFilter, dryRun bool) (api.Replayed, error) {
 	runs, err := p.Runs(ctx, f)

@@ -30,11 +30,11 @@ func (p ports) Queues(ctx context.Context) ([]api.Queue, error) {
 }
 
 // Sources tells how the collection of each query fares.
-func (p ports) Sources(ctx context.Context) ([]api.Source, error) {
+func (p ports) Sources(ctx context.Context) ([]api.QueryStatus, error) {
 	all, err := p.a.queryStatus(ctx)
-	var out []api.Source
+	var out []api.QueryStatus
 	for _, q := range all {
-		out = append(out, api.Source{
+		out = append(out, api.QueryStatus{
 			Name: q.Name, Source: q.Source, Success: since(q.Success), Lag: q.Lag, PerHour: q.PerHour, Posts: q.Posts, Deleted: q.Deleted,
 			Errors: q.Errors, Error: q.Error, Next: since(q.Next), Paused: q.Paused, Left: q.Left, Skipped: q.Skipped, Gaps: q.Gaps, Removed: q.Removed,
 		})
