@@ -27,7 +27,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     ./cmd/weft
 
 # ONNX Runtime's shared library, out of its Python package.
-FROM python:3.11-slim-bookworm AS onnxruntime
+FROM debian:12.12-slim AS onnxruntime
+RUN apt-get update && apt-get install -y --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/*
 COPY scripts/onnxruntime /onnxruntime
 RUN XDG_CACHE_HOME=/cache /onnxruntime
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/analysis"
+	"weft/analysis/learned"
 	"weft/api"
 	"weft/labeling"
 	"weft/models"
@@ -80,6 +81,9 @@ func (l library) Named(_ context.Context, name string) (*profile.Profile, error)
 func (library) Parse(file string, body []byte) (*profile.Profile, error) {
 	reg, err := analysis.Default()
 	if err != nil {
+		return nil, err
+	}
+	if _, err := learned.Load(reg, nil, nil); err != nil { // nothing is opened
 		return nil, err
 	}
 	return profile.Parse(file, body, reg)

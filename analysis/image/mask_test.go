@@ -70,28 +70,25 @@ func TestMaskNarrowsTheGarment(t *testing.T) {
 }
 
 func TestExpose(t *testing.T) {
-	dim := image.NewRGBA(image.Rect(0, 0, 20, 20))
-	for i := range dim.Pix {
-		dim.Pix[i] = 180
-	}
-	expose(dim)
-	if got := dim.Pix[0]; got < 240 {
-		t.Errorf("a white wall of 180 became %d, want 245", got)
-	}
-	dark := image.NewRGBA(image.Rect(0, 0, 20, 20))
-	for i := range dark.Pix {
-		dark.Pix[i] = 50
-	}
-	expose(dark)
-	if got := dark.Pix[0]; got != 80 {
-		t.Errorf("a dark room of 50 became %d, want 80", got)
-	}
-	light := image.NewRGBA(image.Rect(0, 0, 20, 20))
-	for i := range light.Pix {
-		light.Pix[i] = 250
-	}
-	expose(light)
-	if got := light.Pix[0]; got != 250 {
-		t.Errorf("250 became %d", got)
+	for _, c := range []struct {
+		what             string
+		tone, dark, want uint8
+	}{
+		{"a white wall, dim", 180, 20, 245},
+		{"a dark room", 50, 10, 80},
+		{"a light photo", 250, 20, 250},
+		{"one dim tone, which may be the garment's", 100, 90, 100},
+	} {
+		img := image.NewRGBA(image.Rect(0, 0, 20, 20))
+		for i := range img.Pix {
+			img.Pix[i] = c.tone
+			if i < len(img.Pix)/5 {
+				img.Pix[i] = c.dark
+			}
+		}
+		expose(img)
+		if got := img.Pix[len(img.Pix)-4]; got != c.want {
+			t.Errorf("%s: %d became %d, want %d", c.what, c.tone, got, c.want)
+		}
 	}
 }

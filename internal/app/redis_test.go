@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"weft/analysis"
 	"weft/internal/config"
 )
 
@@ -90,7 +91,7 @@ func TestStoresThatCannotBeOpened(t *testing.T) {
 			t.Errorf("%s: the configuration refuses it: %v", c.url, err)
 			continue
 		}
-		a := &App{}
+		a := &App{Registry: &analysis.Registry{}}
 		err = a.openStores(t.Context(), cfg)
 		part, _, _ := strings.Cut(c.key, ".")
 		if err == nil || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "hunter2") {
