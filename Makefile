@@ -8,7 +8,7 @@ FUZZTIME ?= 10s
 TURBO = $(shell pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null && echo ,turbojpeg)
 export GOFLAGS += -tags=nodynamic$(TURBO)
 # The crash tests wait for leases of 30 s far more than they compute, so many run side by side.
-TESTFLAGS ?= -parallel 16 -timeout 14m
+TESTFLAGS ?= -parallel 16 -timeout 30m
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores train lint verify
@@ -22,7 +22,7 @@ deps: ## see that redis-server and ONNX Runtime are there (root on Debian: insta
 	@scripts/onnxruntime >/dev/null
 
 build: ## the commands, into bin/
-	@go build -trimpath -o bin/ ./cmd/...
+	@go build -o bin/ ./cmd/...
 
 demo: deps build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
 	@rm -rf weft-data/demo

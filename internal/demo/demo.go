@@ -72,7 +72,7 @@ type Result struct {
 	Answers        int                   `json:"simulated_answers"`
 	Parts          int                   `json:"parts"`
 	Truth          sim.Report            `json:"truth"`
-	Cascade        Cascade               `json:"cascade"` // of the garment models, in the catalog profile
+	Cascade        Cascade               `json:"cascade"`            // of the garment models, in the catalog profile
 	Collected      Collected             `json:"collected"`          // from made-up networks, after all the rest was counted
 	Problems       []string              `json:"problems,omitempty"` // failures that were not deliberate
 }
