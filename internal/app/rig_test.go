@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"weft/internal/app"
+	"weft/internal/app/native"
 	"weft/internal/config"
 	"weft/internal/testredis"
 	"weft/models"
@@ -110,7 +111,7 @@ func (r *rig) open(options func(*app.Options), set ...config.Override) *app.App 
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	opt := app.Options{Service: "app-test", Log: slog.New(slog.DiscardHandler), Now: r.now, Retry: 50 * time.Millisecond}
+	opt := app.Options{Service: "app-test", Log: slog.New(slog.DiscardHandler), Now: r.now, Retry: 50 * time.Millisecond, ONNX: native.ONNX}
 	if options != nil {
 		options(&opt)
 	}
