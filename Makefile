@@ -56,7 +56,7 @@ bench: deps build ## throughput, cost and latency, one `name: value` a line
 	go run ./internal/bench -demo bin/weft
 
 eval: deps build ## accuracy against cost of the two garment models (DATA=folder of photos, PLOT=file, ARGS=more flags)
-	@bin/weft eval --cascade --data '$(if $(DATA),$(DATA),../shared/data/clothing/validation)' --out '$(if $(PLOT),$(PLOT),docs/models/cascade.svg)' $(ARGS)
+	@bin/weft eval --cascade --data '$(if $(DATA),$(DATA),../shared/data/clothing/validation)' --out '$(if $(PLOT),$(PLOT),docs/models/cascade.png)' $(ARGS)
 
 bench-analysis: deps ## images a second of decoding and of the models, against Python's in the same run (ARGS=-n 400)
 	@go run ./internal/bench/analysis $(ARGS)

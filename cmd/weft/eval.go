@@ -42,7 +42,7 @@ threshold, against always asking the heavy one, and draws it into --out.
 --json prints accuracy, accuracy_per_class, confusion, ece, ms_per_image,
 ms_per_image_inference, n, interval_95; of a cascade light, heavy, default, best, points, pays.`,
 		Example: `  weft eval --model garment-l --data ~/clothing/validation --json
-  weft eval --cascade --data ~/clothing/validation --out cascade.svg
+  weft eval --cascade --data ~/clothing/validation --out cascade.png
   weft eval --models my-models.yaml --model my-hats --data ~/hats`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +59,7 @@ ms_per_image_inference, n, interval_95; of a cascade light, heavy, default, best
 	fs.StringVar(&f.heavy, "heavy", "garment-l", "the cascade's second model")
 	fs.StringVar(&f.photos, "data", "", "folder of photos, a sub-folder per class")
 	fs.StringVar(&f.models, "models", "", "a file of declarations, beside those of the configuration")
-	fs.StringVar(&f.out, "out", "", "file for the cascade's plot (SVG)")
+	fs.StringVar(&f.out, "out", "", "file for the cascade's plot (PNG)")
 	fs.Float64Var(&f.threshold, "threshold", 0, "the cascade's default threshold (default that of the catalog profile)")
 	if err := cmd.MarkFlagRequired("data"); err != nil {
 		panic(err) // the flag is declared above

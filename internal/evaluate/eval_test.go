@@ -2,9 +2,8 @@ package evaluate_test
 
 import (
 	"bytes"
-	"encoding/xml"
-	"errors"
-	"io"
+	"image/color"
+	"image/png"
 	"math"
 	"path/filepath"
 	"strings"
@@ -114,18 +113,22 @@ func TestChain(t *testing.T) {
 	if good := evaluate.Chain(c.Light, c.Heavy, cheap, heavy, 0.5); !good.Pays || good.Default.Share != 0.5 {
 		t.Errorf("a quarter goes on, at half of the cost, and it doesn't pay: %+v", good.Default)
 	}
-	var svg bytes.Buffer
-	if err := c.WritePlot(&svg); err != nil {
+	var plot bytes.Buffer
+	if err := c.WritePlot(&plot); err != nil {
 		t.Fatal(err)
 	}
-	for xmlReader := xml.NewDecoder(&svg); ; {
-		_, err := xmlReader.Token()
-		if errors.Is(err, io.EOF) {
-			break
+	img, err := png.Decode(&plot)
+	if err != nil {
+		t.Fatalf("the plot is no PNG: %v", err)
+	}
+	colors := map[color.Color]bool{}
+	for x := range img.Bounds().Dx() {
+		for y := range img.Bounds().Dy() {
+			colors[img.At(x, y)] = true
 		}
-		if err != nil {
-			t.Fatalf("the plot is no SVG: %v", err)
-		}
+	}
+	if len(colors) < 10 {
+		t.Errorf("%d colours: nothing is drawn", len(colors))
 	}
 }
 

@@ -9,14 +9,15 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
+	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// WritePlot draws accuracy against cost over the threshold, as SVG.
+// WritePlot draws accuracy against cost over the threshold, as PNG: an SVG would
+// want fonts that readers may not have.
 func (c Cascade) WritePlot(w io.Writer) error {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("%s, then %s: %d photos", c.Light.Model, c.Heavy.Model, c.Light.N)
-	p.X.Label.Text = "CPU of always asking the heavy model, reading and decoding included"
+	p.X.Label.Text = fmt.Sprintf("CPU, reading and decoding included, as a share of always asking %s", c.Heavy.Model)
 	p.Y.Label.Text = "accuracy"
 	points := make(plotter.XYs, len(c.Points))
 	for i, q := range c.Points {
@@ -51,8 +52,9 @@ func (c Cascade) WritePlot(w io.Writer) error {
 	bound.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 	p.Add(bound)
 	p.Legend.Add(fmt.Sprintf("heavy less %.2f", mayLose), bound)
-	canvas := vgsvg.New(16*vg.Centimeter, 11*vg.Centimeter)
+	p.Legend.XOffs, p.Legend.YOffs = -vg.Centimeter, vg.Centimeter/2
+	canvas := vgimg.NewWith(vgimg.UseWH(18*vg.Centimeter, 11*vg.Centimeter), vgimg.UseDPI(120))
 	p.Draw(draw.New(canvas))
-	_, err = canvas.WriteTo(w)
+	_, err = vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
 	return err
 }
