@@ -34,8 +34,10 @@ up: deps build ## everything in one process, on data that stays, in ./weft-data
 vet: ## go vet
 	go vet ./...
 
+# The end-to-end tests kill processes and wait until everything is right again.
+# They run after the others, so that neither takes the other's time for a fault.
 test: deps vet ## all checks and tests, on servers that are started for them
-	scripts/services run -- go test $(TESTFLAGS) ./...
+	scripts/services run -- sh -c 'go test $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e$$) && go test $(TESTFLAGS) ./internal/e2e'
 	@test -z "$(TURBO)" || { echo "== image/jpeg, which builds without libjpeg-turbo have"; \
 		go test -tags=nodynamic -run '^Test(Scalers|DecodeRendition|PrepareTurns|PrepareBears)' ./analysis/image; }
 

@@ -46,6 +46,7 @@ type rig struct {
 	more   []config.Override // of the worker processes
 	stores []config.Override // where they are; none: embedded
 	mu     sync.Mutex
+	read   time.Time // how far a crawl had come when more happened last
 	alive  map[*exec.Cmd]chan struct{}
 	output *bytes.Buffer
 }

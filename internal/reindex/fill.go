@@ -99,13 +99,34 @@ func (r *Reindexer) put(ctx context.Context, after string, posts []models.Post) 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, doc := range p.docs {
-		group.Go(func() error { return r.Search.Put(ctx, doc) })
+		group.Go(func() error { return r.patiently(ctx, func() error { return r.Search.Put(ctx, doc) }) })
 	}
 	err := group.Wait()
 	r.report.Posts += int64(len(posts))
 	r.report.Put += int64(len(p.docs))
 	p.at = r.Now()
 	return p, err
+}
+
+// patience is how often a search that is away is asked again, after one second,
+// two, four and so on. A cluster that is busy for a moment must not end what has
+// run for an hour; one that is away for longer does, and Run goes on from there.
+const patience = 5
+
+// patiently repeats what search is too busy for. Should that take longer than the
+// lease, another Run may have begun: its puts and these do no harm to each other,
+// and the next hold ends this one.
+func (r *Reindexer) patiently(ctx context.Context, do func() error) error {
+	for n := range patience {
+		err := do()
+		if models.ClassOf(err) != models.Unavailable || ctx.Err() != nil {
+			return err
+		}
+		if err := r.Wait(ctx, time.Second<<n); err != nil {
+			return err
+		}
+	}
+	return do()
 }
 
 // settled takes those out of search again that were purged while they were put,
@@ -130,7 +151,7 @@ func (r *Reindexer) settled(ctx context.Context, p put) error {
 		if !errors.Is(err, models.ErrNotFound) {
 			return err
 		}
-		if err := r.Search.Delete(ctx, doc.ID, doc.Version); err != nil {
+		if err := r.patiently(ctx, func() error { return r.Search.Delete(ctx, doc.ID, doc.Version) }); err != nil {
 			return err
 		}
 		r.report.Removed++

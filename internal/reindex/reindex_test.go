@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -324,6 +325,56 @@ func TestInterruptedAnywhere(t *testing.T) {
 			b.agrees()
 		})
 	}
+}
+
+// busy turns down every document for the first few times.
+type busy struct {
+	*elastic.Search
+	times int
+
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (b *busy) Put(ctx context.Context, doc models.SearchDoc) error {
+	b.mu.Lock()
+	b.seen[doc.ID]++
+	again := b.seen[doc.ID] <= b.times
+	b.mu.Unlock()
+	if again {
+		return models.Faultf(models.Unavailable, "429 too many requests")
+	}
+	return b.Search.Put(ctx, doc)
+}
+
+// TestBusy: a search that is busy for a moment ends nothing, one that stays so does.
+func TestBusy(t *testing.T) {
+	t.Parallel() // it waits for a server
+	b := newBench(t, 20)
+	p := b.params()
+	p.Search = &busy{Search: b.search, times: 100, seen: map[string]int{}}
+	if _, err := reindex.New(p).Run(b.ctx); models.ClassOf(err) != models.Unavailable || !strings.Contains(err.Error(), "429") {
+		t.Fatalf("it ended with %v", err)
+	}
+	var waited []time.Duration
+	var mu sync.Mutex
+	p.Search = &busy{Search: b.search, times: 3, seen: map[string]int{}}
+	p.Wait = func(_ context.Context, d time.Duration) error {
+		mu.Lock()
+		defer mu.Unlock()
+		waited = append(waited, d)
+		return nil
+	}
+	if rep := b.run(p); !rep.Resumed || rep.Build != 2 {
+		t.Errorf("report %+v", rep)
+	}
+	for _, pause := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
+		if !slices.Contains(waited, pause) {
+			t.Errorf("it waited %v, want %s among them", waited, pause)
+		}
+	}
+	b.builds(2, 0)
+	b.agrees()
 }
 
 // forgetful loses documents.

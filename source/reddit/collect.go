@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,10 +18,7 @@ import (
 	"weft/source"
 )
 
-const (
-	pageSize = "100"
-	ceiling  = 900 // listings end after about 1,000 posts, whatever there is behind
-)
+const pageSize = 100
 
 // state is the cursor of a query. A pass goes from the newest post down to
 // where the last complete one began; only then does High move. Pages go by
@@ -34,6 +32,7 @@ type state struct {
 type pass struct {
 	Began time.Time `json:"began"`
 	High  time.Time `json:"high,omitzero"`
+	Low   time.Time `json:"low,omitzero"` // oldest post so far
 	After string    `json:"after,omitempty"`
 	Posts int       `json:"posts"` // read so far
 	Again bool      `json:"again,omitempty"`
@@ -93,7 +92,7 @@ func (c *Connector) start(q source.Query, cursor json.RawMessage) (*run, error) 
 func (r *run) step(ctx context.Context) (source.Batch, bool, error) {
 	pass := r.s.Pass
 	params := maps.Clone(r.q.params)
-	params.Set("limit", pageSize)
+	params.Set("limit", strconv.Itoa(pageSize))
 	if pass.After != "" {
 		params.Set("after", pass.After)
 	}
@@ -110,13 +109,16 @@ func (r *run) step(ctx context.Context) (source.Batch, bool, error) {
 		if t.After(pass.High) {
 			pass.High = t
 		}
+		if pass.Low.IsZero() || t.Before(pass.Low) {
+			pass.Low = t
+		}
 	}
 	b, more := p.batch, true
 	switch {
 	case p.children == 0 && pass.After != "" && !pass.Again:
 		// A listing ends with after: null. Nothing behind a post means that this
 		// post was deleted since: once more from the top.
-		pass.After, pass.Again, pass.Posts = "", true, 0
+		pass.After, pass.Again = "", true
 	case p.after == "" || p.after == pass.After || r.past(p):
 		b.Gap = r.gap(p)
 		more = r.finish()
@@ -146,16 +148,15 @@ func (r *run) past(p page) bool {
 }
 
 // gap tells what lies between the last post that a listing gives and the newest
-// known one. A short listing that ends early has just lost posts.
+// known one. Listings end after about 1,000 posts, whatever there is behind; a
+// pass that went on later gets fewer, since the list has moved on meanwhile. One
+// that is no longer than a page has just lost posts.
 func (r *run) gap(p page) *models.Gap {
-	if p.after != "" || r.s.High.IsZero() || r.s.Pass.Posts < ceiling || len(p.times) == 0 {
+	pass := r.s.Pass
+	if p.after != "" || r.s.High.IsZero() || pass.Posts <= pageSize || !pass.Low.After(r.s.High) {
 		return nil
 	}
-	oldest := slices.MinFunc(p.times, time.Time.Compare)
-	if !oldest.After(r.s.High) {
-		return nil
-	}
-	return &models.Gap{From: r.s.High, To: oldest, Reason: fmt.Sprintf("reddit's listing ended after %d posts", r.s.Pass.Posts)}
+	return &models.Gap{From: r.s.High, To: pass.Low, Reason: fmt.Sprintf("reddit's listing ended after %d posts", pass.Posts)}
 }
 
 // finish ends a complete pass, and reports whether another begins: what came

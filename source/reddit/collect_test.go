@@ -204,6 +204,30 @@ func TestCeilingIsAGap(t *testing.T) {
 	}
 }
 
+// A reading that goes on after a kill comes to the listing's end after fewer posts.
+func TestCeilingOfALaterReadingIsAGap(t *testing.T) {
+	w := network.NewWorld(network.Options{Seed: 4, Posts: 3000, Tag: "ootd", Start: start()})
+	w.Advance(200)
+	c := serve(t, w.Reddit(network.RedditOptions{}), w.Now)
+	s := newStore(t)
+	cursor, err := s.collect(c, sub(), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	high := w.Now()
+	w.Advance(700)
+	if cursor, err = s.collect(c, sub(), cursor, 2); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	w.Advance(500)
+	if _, err = s.collect(c, sub(), cursor, 0); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.gaps) != 1 || !s.gaps[0].From.Equal(high) || len(s.posts) != 1200 {
+		t.Errorf("gaps %v, %d posts of 1,400", s.gaps, len(s.posts))
+	}
+}
+
 func TestSearchAsksForTheNewest(t *testing.T) {
 	w := network.NewWorld(network.Options{Seed: 5, Posts: 150, Tag: "ootd", Start: start()})
 	w.Finish()
