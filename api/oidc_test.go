@@ -183,6 +183,7 @@ func TestWhatProvesNothing(t *testing.T) {
 		"no role":                {func(p *people) { p.idp.Claims["groups"] = []string{"weft-admin", "Staff", "weft-admins,staff"} }, 403},
 		"no groups at all":       {func(p *people) { delete(p.idp.Claims, "groups") }, 403},
 		"groups of another kind": {func(p *people) { p.idp.Claims["groups"] = map[string]any{"staff": true} }, 403},
+		"its keys are away":      {func(p *people) { p.idp.NoKeys = true }, 503},
 		"the provider is away":   {func(p *people) { p.idp.Close() }, 503},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -304,6 +305,7 @@ func TestClaims(t *testing.T) {
 		name         string      // its beginning
 	}{
 		"several groups":              {"groups", map[string]any{"groups": []any{"staff", "weft-admins", 7}}, nil, models.Admin, "ana@example.org"},
+		"several, the highest first":  {"groups", map[string]any{"groups": []any{"weft-admins", "staff"}}, nil, models.Admin, "ana@example.org"},
 		"one group as a text":         {"groups", map[string]any{"groups": "staff"}, nil, models.Labeler, "ana@example.org"},
 		"deep in the token":           {"realm_access.roles", map[string]any{"realm_access": map[string]any{"roles": []string{"staff"}}}, nil, models.Labeler, "ana@example.org"},
 		"a name with dots":            {"https://x.example/roles", map[string]any{"https://x.example/roles": []string{"staff"}}, nil, models.Labeler, "ana@example.org"},
@@ -312,7 +314,7 @@ func TestClaims(t *testing.T) {
 		"by address":                  {"email", map[string]any{"email": "boss@example.org"}, nil, models.Admin, "boss@example.org"},
 		"by an unverified address":    {"email", map[string]any{"email": "boss@example.org", "email_verified": false}, nil, "", ""},
 		"verified by nobody":          {"email", map[string]any{"email": "boss@example.org", "email_verified": nil}, nil, "", ""},
-		"verified by user info alone": {"email", map[string]any{"email": "boss@example.org", "email_verified": nil, "name": nil}, map[string]any{"email_verified": true}, "", ""},
+		"verified by user info alone": {"teams", map[string]any{"email_verified": nil}, map[string]any{"teams": []string{"staff"}, "email_verified": true}, models.Labeler, "somebody ("},
 		"verified in a word":          {"email", map[string]any{"email": "boss@example.org", "email_verified": "true"}, nil, models.Admin, "boss@example.org"},
 		"another's address as a name": {"groups", map[string]any{"groups": "staff", "email_verified": false, "name": "ana@example.org"}, nil, models.Labeler, "ana@example.org ("},
 		"no name":                     {"groups", map[string]any{"groups": "staff", "email": nil}, nil, models.Labeler, "somebody ("},

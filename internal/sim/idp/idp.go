@@ -33,6 +33,7 @@ type Provider struct {
 	// Forged signs with a key that is in nobody's list.
 	Forged bool
 	Refuse string // an error instead of a code
+	NoKeys bool   // the list of keys is away
 
 	server  *httptest.Server
 	signing Keys
@@ -89,6 +90,10 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (p *Provider) keys(w http.ResponseWriter, _ *http.Request) {
+	if p.NoKeys {
+		http.Error(w, "away", http.StatusBadGateway)
+		return
+	}
 	answer(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.signing.own.Public(), KeyID: "k1", Algorithm: "RS256", Use: "sig"}}})
 }
 
