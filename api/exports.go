@@ -60,6 +60,7 @@ type exportInput struct {
 		Sources    []string  `json:"sources,omitempty" maxItems:"50"`
 		Languages  []string  `json:"languages,omitempty" maxItems:"50"`
 		Countries  []string  `json:"countries,omitempty" maxItems:"50"`
+		Regions    []string  `json:"regions,omitempty" maxItems:"50" doc:"Of the authors; ISO 3166-2, such as FR-IDF."`
 		Profiles   []string  `json:"profiles,omitempty" maxItems:"50"`
 		MinLikes   int64     `json:"min_likes,omitempty" minimum:"0"`
 		Since      time.Time `json:"since" doc:"Created at this time or later."`
@@ -70,7 +71,7 @@ type exportInput struct {
 func (i *exportInput) search() searchInput {
 	b := &i.Body
 	return searchInput{
-		Q: b.Q, Attribute: b.Attributes, Source: b.Sources, Language: b.Languages, Country: b.Countries, Profile: b.Profiles,
+		Q: b.Q, Attribute: b.Attributes, Source: b.Sources, Language: b.Languages, Country: b.Countries, Region: b.Regions, Profile: b.Profiles,
 		MinLikes: b.MinLikes, Since: b.Since, Until: b.Until, Sort: "oldest",
 	}
 }
@@ -81,7 +82,7 @@ func (i *exportInput) Resolve(huma.Context) []error {
 	errs := s.Resolve(nil)
 	for n, err := range errs {
 		if d, ok := err.(*huma.ErrorDetail); ok { //nolint:errorlint // made above, and wrapped by nobody
-			d.Location = map[string]string{"query.attribute": "body.attributes", "query.until": "body.until"}[d.Location]
+			d.Location = map[string]string{"query.attribute": "body.attributes", "query.region": "body.regions", "query.until": "body.until"}[d.Location]
 			errs[n] = d
 		}
 	}

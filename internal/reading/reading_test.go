@@ -245,3 +245,15 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// The history narrows by what a row mentions, which may be a hashtag.
+func TestRegionIsTheAuthors(t *testing.T) {
+	q := models.SearchQuery{Regions: []string{"FR-11", "CN-SH"}}
+	d := models.SearchDoc{Hashtags: []string{"FR-11"}}
+	if d.Author.Location.Region = "FR-75"; reading.Fits(q, &d) {
+		t.Error("a hashtag is taken for a region")
+	}
+	if d.Author.Location.Region = "CN-SH"; !reading.Fits(q, &d) {
+		t.Error("one of two regions doesn't fit")
+	}
+}
