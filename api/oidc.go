@@ -134,14 +134,14 @@ func (s *server) attemptCookie(r *http.Request, value string, seconds int) *http
 func (s *server) endOIDC(ctx context.Context, in *endInput) (*huma.StreamResponse, error) {
 	next, err := s.loggedIn(ctx, in)
 	if err == nil {
-		return s.page(in, http.StatusOK, template.HTMLAttr(`http-equiv="refresh"`), next, "You are logged in.", "Go on"), nil
+		return s.page(in, http.StatusOK, true, next, "You are logged in.", "Go on"), nil
 	}
 	e, ok := errors.AsType[huma.StatusError](err)
 	if !ok || !strings.Contains(in.r.Header.Get("Accept"), "text/html") {
 		return nil, err
 	}
 	again := oidcPath + "?" + neturl.Values{"next": {next}}.Encode()
-	return s.page(in, e.GetStatus(), "", again, "Nobody was logged in: "+e.Error()+". Request "+of(ctx).id+".", "Try again"), nil
+	return s.page(in, e.GetStatus(), false, again, "Nobody was logged in: "+e.Error()+". Request "+of(ctx).id+".", "Try again"), nil
 }
 
 // loggedIn begins the session of whoever comes back from the provider. next is
@@ -227,7 +227,7 @@ func ours(next string) bool {
 // page answers a browser. It leads on by itself with a refresh, not a redirect: that
 // would count as coming from the provider's site, and a Strict cookie would
 // stay behind.
-func (s *server) page(in *endInput, status int, refresh template.HTMLAttr, link, text, words string) *huma.StreamResponse {
+func (s *server) page(in *endInput, status int, refresh bool, link, text, words string) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "text/html; charset=utf-8")
 		c.SetStatus(status)
@@ -240,7 +240,7 @@ func (s *server) page(in *endInput, status int, refresh template.HTMLAttr, link,
 func loginPage() *template.Template {
 	return template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Weft</title>
-{{- if .Refresh}}<meta {{.Refresh}} content="0;url={{.Link}}">{{end}}</head>
+{{- if .Refresh}}<meta http-equiv="refresh" content="0;url={{.Link}}">{{end}}</head>
 <body><p>{{.Text}}</p><p><a href="{{.Link}}">{{.Words}}</a></p></body></html>
 `))
 }
