@@ -20,7 +20,7 @@ func testStrangers(t *testing.T, bin string) {
 		t.Fatalf("there is nothing to ask for: %v, %v", s.States, err)
 	}
 	run := exec.CommandContext(t.Context(), python, "-m", "schemathesis.cli", "run", url+"/openapi.json", "-H", "Authorization: Bearer "+p.key,
-		"--seed", "7", "--max-examples", "4", "--max-time", "50", "--no-shrink", "--request-timeout", "60", "--continue-on-failure",
+		"--seed", "7", "--max-examples", "4", "--max-time", "35", "--no-shrink", "--request-timeout", "60", "--continue-on-failure",
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance")
 	run.Dir = t.TempDir()
 	out, err := run.CombinedOutput()
