@@ -126,7 +126,7 @@ func (s *server) beginOIDC(ctx context.Context, in *beginInput) (*redirectOutput
 // attemptCookie must come along when the provider sends the browser back, which is
 // a navigation from another site: Lax, not Strict.
 func (s *server) attemptCookie(r *http.Request, value string, seconds int) *http.Cookie {
-	c := s.Guard.cookie(r, value, time.Time{})
+	c := s.Guard.cookie(r, value, time.Time{}) //nolint:gosec // its attributes are set there, and made laxer on the next line
 	c.Name, c.Path, c.MaxAge, c.SameSite = oidcCookie, oidcPath, seconds, http.SameSiteLaxMode
 	return c
 }

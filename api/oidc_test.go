@@ -149,7 +149,7 @@ func TestLoginThroughAProvider(t *testing.T) {
 	if a := p.ask(t, "DELETE", "/v1/session", in); a.status != 403 {
 		t.Errorf("a write without the token: %d", a.status)
 	}
-	if a := p.ask(t, "DELETE", "/v1/session", func(req *http.Request) { in(req); req.Header.Set("X-CSRF-Token", me.CSRF) }); a.status != 204 {
+	if a := p.ask(t, "DELETE", "/v1/session", func(req *http.Request) { in(req); req.Header.Set("X-Csrf-Token", me.CSRF) }); a.status != 204 {
 		t.Errorf("logout: %d %s", a.status, a.body)
 	}
 	if a := b.open(t, p.url+"/v1/me"); a.status != 401 {
