@@ -61,8 +61,9 @@ type Params struct {
 	Forgetting Forgetting
 	Campaigns  Campaigns
 	Books      CampaignBooks
-	Checks     []Check // of readiness; there may be none
-	Secret     []byte  // signs cursors and links: 32 bytes or more, the same in all processes
+	Checks     []Check      // of readiness; there may be none
+	App        http.Handler // the web app, below appRoot; nil: there is none
+	Secret     []byte       // signs cursors and links: 32 bytes or more, the same in all processes
 
 	Rate    float64       // requests a second that one key may send, twice as many at once; 0: as many as it likes
 	Timeout time.Duration // of a request; 30 seconds when zero
@@ -103,6 +104,7 @@ func New(p Params) (http.Handler, error) {
 	s.operations()
 	s.health()
 	s.docs()
+	s.app()
 	return s, nil
 }
 
@@ -161,6 +163,20 @@ func settings() huma.Config {
 		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "A login of the web app. Writes need the header " + csrfHeader + " too."},
 	}
 	return c
+}
+
+// appRoot is where the web app is.
+const appRoot = "/app/"
+
+// app puts the web app on the mux. Its files are no secret: what it shows it asks
+// of the operations, with the session of who looks at it.
+func (s *server) app() {
+	if s.App == nil {
+		return
+	}
+	s.open("GET "+appRoot, "GET /{$}")
+	s.mux.Handle("GET "+appRoot, s.App)
+	s.mux.Handle("GET /{$}", http.RedirectHandler(appRoot, http.StatusFound))
 }
 
 // docs puts the documentation on the mux: Swagger UI from this program alone.

@@ -11,6 +11,7 @@ import (
 
 	"weft/api"
 	"weft/models"
+	"weft/web"
 )
 
 // Guard knows who asks the API and the monitor, by the stored keys and sessions.
@@ -34,6 +35,7 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: desk{a}, Runs: a.Documents,
 		Both: both, Trends: both, Exports: exportsPort{a, reader},
 		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p, Books: a.Documents, Campaigns: p,
+		App:  web.Handler(),
 		Rate: float64(a.Config.API.Rate), Now: a.opt.Now, Observe: a.Metrics.Request, Log: a.Log,
 		Checks: []api.Check{
 			{Name: "documents", Ask: func(ctx context.Context) error { _, err := a.Documents.Meta(ctx, "ready"); return err }},
