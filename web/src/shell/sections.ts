@@ -1,0 +1,8 @@
+import type { Role } from '../api/client';
+
+/** What the navigation shows, with the least role that a page is for. */
+export const sections: { to: string; label: string; role: Role }[] = [
+  { to: '/', label: 'Overview', role: 'viewer' },
+  { to: '/explore', label: 'Explore', role: 'viewer' },
+  { to: '/trends', label: 'Trends', role: 'viewer' },
+];
