@@ -54,6 +54,10 @@ type Params struct {
 	Posts      Posts
 	Images     Images
 	Desk       Desk
+	Claims     Claims
+	Leases     Leases
+	Judgments  Judgments
+	Quality    Quality
 	Pipeline   Pipeline
 	Runs       Runs
 	Profiles   Profiles
@@ -113,7 +117,7 @@ func (p *Params) check() error {
 	var missing []string
 	for name, there := range map[string]bool{
 		"Guard": p.Guard != nil, "Keys": p.Keys != nil, "Audit": p.Audit != nil, "Requests": p.Requests != nil, "Search": p.Search != nil,
-		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
+		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Claims": p.Claims != nil && p.Leases != nil, "Judgments": p.Judgments != nil, "Quality": p.Quality != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
 		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Campaigns": p.Campaigns != nil && p.Books != nil, "Both": p.Both != nil, "Trends": p.Trends != nil, "Exports": p.Exports != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
 	} {
 		if !there {

@@ -33,8 +33,8 @@ func (d desk) Open(ctx context.Context, profile string, limit int) ([]models.Ite
 	return d.Desk.Open(ctx, profile, limit)
 }
 
-func (d desk) Answer(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
-	it, err := d.AnswerAt(ctx, id, rev, a)
+func (d desk) Answer(ctx context.Context, who models.Asker, h api.Handed, a models.Answer) (models.Item, error) {
+	it, err := d.AnswerAt(ctx, h.Item, h.Rev, a)
 	if errors.Is(err, labeling.ErrMisfit) {
 		err = fmt.Errorf("%w: %w", api.ErrAnswer, err)
 	}

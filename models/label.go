@@ -37,6 +37,8 @@ type Item struct {
 	Priority  float64    `json:"priority"` // higher first
 	OpenedAt  time.Time  `json:"opened_at"`
 	Due       time.Time  `json:"due,omitzero"`
+	Disputed  bool       `json:"disputed,omitempty"` // answers disagreed, so Wanted was raised; Contested tells whether they still do
+	Gold      *Gold      `json:"gold,omitempty"`
 }
 
 // Question asks for the values of one attribute.
@@ -45,6 +47,9 @@ type Question struct {
 	Options    []string `json:"options,omitempty"` // empty: free text
 	Suggestion []string `json:"suggestion,omitempty"`
 	Confidence float64  `json:"confidence,omitempty"`
+	Model      string   `json:"model,omitempty"` // whose suggestion it is
+	Version    string   `json:"version,omitempty"`
+	Single     bool     `json:"single,omitempty"` // one value at most
 }
 
 // Answer is what one person said. An empty list of values means "there is none".
@@ -53,6 +58,11 @@ type Answer struct {
 	At     time.Time           `json:"at"`
 	Values map[string][]string `json:"values,omitempty"`
 	Skip   string              `json:"skip,omitempty"` // why the person could not say
+
+	Final     bool      `json:"final,omitempty"`     // an analyst's word on a contested item: it decides alone
+	Check     bool      `json:"check,omitempty"`     // given to a settled gold item: it tells of the person, and changes no label
+	ClaimedAt time.Time `json:"claimed_at,omitzero"` // when the item was handed out; none if the claim had run out
+	ActiveMS  int64     `json:"active_ms,omitempty"` // how long the person's page had the focus, as the page says
 }
 
 // ItemID names the question that a profile asks of a post under a taxonomy.

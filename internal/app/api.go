@@ -32,7 +32,7 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 	p, both := ports{a}, readings{a, reader}
 	return api.New(api.Params{
 		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
-		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: desk{a}, Runs: a.Documents,
+		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Claims: notYet{}, Leases: notYet{}, Judgments: notYet{}, Quality: notYet{}, Desk: desk{a}, Runs: a.Documents,
 		Both: both, Trends: both, Exports: exportsPort{a, reader},
 		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p, Books: a.Documents, Campaigns: p,
 		App:  web.Handler(),

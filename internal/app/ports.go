@@ -116,8 +116,8 @@ func (d desk) Item(ctx context.Context, id string) (models.Item, error) {
 }
 
 // Answer hands in an answer.
-func (d desk) Answer(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
-	it, err := d.desk().AnswerAt(ctx, id, rev, a)
+func (d desk) Answer(ctx context.Context, who models.Asker, h api.Handed, a models.Answer) (models.Item, error) {
+	it, err := d.desk().AnswerAt(ctx, h.Item, h.Rev, a)
 	if errors.Is(err, labeling.ErrMisfit) || errors.Is(err, labeling.ErrWithdrawn) {
 		return it, fmt.Errorf("%w: %w", api.ErrAnswer, err)
 	}
