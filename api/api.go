@@ -145,6 +145,7 @@ func (s *server) operations() {
 	s.trends()
 	s.exports()
 	s.labels()
+	s.labelPost()
 	s.profiles()
 	s.pipeline()
 	s.campaigns()
