@@ -34,6 +34,7 @@ const routes = [
   page('/', () => import('./pages/Overview')),
   page('/explore', () => import('./pages/Explore')),
   page('/trends', () => import('./pages/Trends')),
+  page('/label', () => import('./label/Label')),
   page('/post/$id', () => import('./pages/Post')),
 ];
 

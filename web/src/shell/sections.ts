@@ -5,4 +5,5 @@ export const sections: { to: string; label: string; role: Role }[] = [
   { to: '/', label: 'Overview', role: 'viewer' },
   { to: '/explore', label: 'Explore', role: 'viewer' },
   { to: '/trends', label: 'Trends', role: 'viewer' },
+  { to: '/label', label: 'Label', role: 'labeler' },
 ];
