@@ -29,10 +29,10 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, both := ports{a}, readings{a, reader}
+	p, both, labels := ports{a}, readings{a, reader}, a.labelDesk()
 	return api.New(api.Params{
 		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
-		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Claims: notYet{}, Leases: notYet{}, Judgments: notYet{}, Quality: notYet{}, Desk: desk{a}, Runs: a.Documents,
+		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: labels, Claims: labels, Leases: labels, Judgments: labels, Quality: labels, Runs: a.Documents,
 		Both: both, Trends: both, Exports: exportsPort{a, reader},
 		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p, Books: a.Documents, Campaigns: p,
 		App:  web.Handler(),

@@ -127,6 +127,8 @@ func (c *Config) serviceKeys() []key {
 		text("api.listen", &c.API.Listen, "Address of the API, and of all that `weft up` serves. Whoever asks needs a key: `api key create` makes one."),
 		number("api.rate", &c.API.Rate, "Requests a second that one key may send to the API, twice as many at once."),
 		span("api.session", &c.API.Session, time.Minute, "How long a login of the web app or the monitor lasts."),
+		span("labeling.lease", &c.Labeling.Lease, time.Second, "How long a question stays with whoever took it, without a heartbeat."),
+		integer("labeling.gold", &c.Labeling.Gold, 0, 50, "Of a hundred questions that are handed out, how many test the labeler, if there are any whose right answer an analyst has set."),
 		span("exports.keep", &c.Exports.Keep, time.Minute, "How long finished exports are kept."),
 		number("exports.file_rows", &c.Exports.FileRows, "Posts in a file of an export. A worker that is killed begins the file anew."),
 		span("exports.lease", &c.Exports.Lease, time.Second, "After this long another worker goes on with the exports of one that was killed."),
