@@ -7,5 +7,5 @@ export default defineConfig({
   base: '/app/',
   plugins: [react()],
   build: { manifest: true, assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false, chunkSizeWarningLimit: 2000 },
-  server: { proxy: { '/v1': 'http://127.0.0.1:8080' } },
+  server: { proxy: { '/v1': process.env.WEFT_API ?? 'http://127.0.0.1:8080' } },
 });

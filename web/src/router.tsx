@@ -35,7 +35,15 @@ const routes = [
   page('/explore', () => import('./pages/Explore')),
   page('/trends', () => import('./pages/Trends')),
   page('/label', () => import('./label/Label')),
+  page('/quality', () => import('./label/Quality')),
   page('/post/$id', () => import('./pages/Post')),
+  page('/campaigns', () => import('./pages/Campaigns')),
+  page('/campaigns/$id', () => import('./pages/Campaign')),
+  page('/profiles', () => import('./pages/Profiles')),
+  page('/profiles/$name', () => import('./pages/Profile')),
+  page('/sources', () => import('./pages/Sources')),
+  page('/runs', () => import('./pages/Runs')),
+  page('/settings', () => import('./pages/Settings')),
 ];
 
 export const router = createRouter({
