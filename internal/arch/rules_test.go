@@ -60,7 +60,7 @@ func layers() []layer {
 		// A command is flags and words around internal/app. It may read files and
 		// profiles without opening a store, and cmd/weft puts DuckDB on top.
 		{"weft/cmd/", []string{
-			"weft/models", "weft/profile", "weft/source", "weft/analysis", "weft/queue/monitor", "weft/storage/duckdb", "weft/api",
+			"weft/models", "weft/profile", "weft/source", "weft/analysis", "weft/queue/monitor", "weft/storage/duckdb", "weft/api", "weft/web",
 			"weft/internal",
 		}},
 	}
