@@ -1,6 +1,6 @@
 # Makes agreement.json: what the reference packages say of generated answers.
 #
-#     python -m venv v && v/bin/pip install krippendorff==0.8.2 scikit-learn==1.7.2 statsmodels==0.14.5
+#     python -m venv v && v/bin/pip install krippendorff==0.9.0 scikit-learn==1.9.1 statsmodels==0.15.0
 #     v/bin/python agreement.py > agreement.json
 import json
 
@@ -20,8 +20,8 @@ def answers(units, raters, values, right, missing):
 
 
 cases = []
-for i in range(40):
-    units, values = int(random.integers(5, 300)), int(random.integers(2, 12))
+for i in range(30):
+    units, values = int(random.integers(3, 120)), int(random.integers(2, 12))
     right, missing = random.uniform(0, 1), random.choice([0, 0.2, 0.6])
     table = answers(units, int(random.integers(2, 7)), values, right, missing)
     full = answers(units, int(random.integers(2, 7)), values, right, 0)
