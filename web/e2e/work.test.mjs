@@ -14,7 +14,7 @@ test('explore, and open a journey', async () => {
   const all = (await api('/v1/search?limit=1')).total;
   await page.getByText(`${all} posts`).waitFor();
   await page.getByRole('checkbox', { name: /^dress / }).first().check();
-  const dresses = await api('/v1/search?limit=60&attribute=category:dress');
+  const dresses = await api('/v1/search?limit=100&attribute=category:dress');
   await page.getByText(`${dresses.total} posts`).waitFor();
   assert.match(page.url(), /attribute=category%3Adress/);
 

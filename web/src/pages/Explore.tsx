@@ -34,7 +34,7 @@ function useSearchPosts(s: Search) {
     since: day(one(s.since)),
     until: day(one(s.until)),
     sort: (one(s.sort) || 'newest') as 'newest',
-    limit: 60,
+    limit: 100,
   };
   return useInfiniteQuery({
     queryKey: ['search', query],
