@@ -61,12 +61,12 @@ for (const scheme of ['light', 'dark']) {
 test('the login, by keyboard', async () => {
   const page = await (await browser.newContext()).newPage();
   await page.goto(url + '/app/explore?q=dress');
-  await page.getByLabel('Key', { exact: true }).waitFor();
+  await page.getByPlaceholder('weft_…').waitFor();
   assert.deepEqual(await serious(page), []);
   await page.keyboard.type('weft_0000000000_wrong');
   await page.keyboard.press('Enter');
   await page.getByRole('alert').getByText('There is no such key').waitFor();
-  await page.getByLabel('Key', { exact: true }).fill(key);
+  await page.getByPlaceholder('weft_…').fill(key);
   await page.keyboard.press('Enter');
   await page.getByRole('searchbox', { name: 'Words' }).waitFor();
   assert.equal(await page.getByRole('searchbox', { name: 'Words' }).inputValue(), 'dress', 'the page that was asked for is lost by the login');

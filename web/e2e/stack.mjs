@@ -27,11 +27,12 @@ export const newKey = async (name, role) => (await api('/v1/keys', { method: 'PO
 export async function logIn(browser, secret, { scheme = 'light', width = 1366, height = 820 } = {}) {
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height }, locale: 'en-GB', reducedMotion: 'reduce' });
   const page = await context.newPage();
+  page.setDefaultTimeout(12_000);
   page.problems = [];
   page.on('pageerror', (e) => page.problems.push(String(e)));
   page.on('console', (m) => m.type() === 'error' && page.problems.push(m.text()));
   await page.goto(url + '/app/');
-  await page.getByLabel('Key', { exact: true }).fill(secret);
+  await page.getByPlaceholder('weft_…').fill(secret);
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
   page.problems.length = 0; // that nobody was logged in the browser calls an error

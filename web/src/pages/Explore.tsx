@@ -186,7 +186,7 @@ function Tile({ post, size }: { post: Post; size: number }) {
   const values = [...new Set((post.attributes ?? []).filter((a) => attributes.includes(a.name)).sort((a, b) => attributes.indexOf(a.name) - attributes.indexOf(b.name)).map((a) => a.value))].slice(0, 4).join(' · ');
   const images = post.images?.length ?? 0;
   return (
-    <Link to="/post/$id" params={{ id: post.id }} className="tile" aria-label={`Post ${post.id}: ${values || post.text.slice(0, 60)}`}>
+    <Link to="/post/$id" params={{ id: post.id }} className="tile">
       <div className="tile-picture" style={{ height: size }}>
         {images > 0 ? <PostImage post={post.id} of={images} alt="" blur={post.flags?.includes('adult')} /> : <span>no picture</span>}
       </div>

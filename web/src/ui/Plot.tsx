@@ -63,7 +63,7 @@ export function Plot({ label, times, lines, bands, format, height = 260, bars }:
     );
     // Edges of bands are no lines of their own.
     plot.root.querySelectorAll('.u-legend .u-series').forEach((row, i) => {
-      if (i === 0 || lines[i - 1]?.edge) (row as HTMLElement).style.display = 'none';
+      if (lines[i]?.edge) (row as HTMLElement).style.display = 'none';
     });
     const sized = new ResizeObserver(() => plot.setSize({ width: at.clientWidth, height }));
     sized.observe(at);
