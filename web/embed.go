@@ -21,10 +21,11 @@ var dist embed.FS
 // API that isn't there stays an error, and no page.
 const Root = "/app/"
 
-// policy lets a page load what this server has, and run no script that stands in
+// policy lets a page load what this server has (and the example pictures that a
+// profile names, which may be anywhere), and run no script that stands in
 // a page. Styles may: the component library writes some into the page, and React
 // sets others.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; font-src 'self'; " +
 	"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // unbuilt is what a program says that was built without the app.

@@ -1,7 +1,7 @@
 import { Button, Center, Modal, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, type FormEvent, type ReactNode } from 'react';
-import { Problem } from '../api/client';
+import { ask, client, Problem } from '../api/client';
 import { logIn, useEnded, useLogin } from '../api/me';
 import { Trouble, Waiting } from '../ui/States';
 
@@ -87,9 +87,16 @@ function LoginForm() {
     }
     setBusy(false);
   };
+  const ways = useQuery({ queryKey: ['ways'], queryFn: () => ask(client.GET('/v1/sessions')), staleTime: Infinity });
+  const here = window.location.pathname + window.location.search;
   return (
     <form onSubmit={(e) => void submit(e)}>
       <Stack>
+        {ways.data?.ways.includes('oidc') && (
+          <Button component="a" href={'/v1/sessions/oidc?next=' + encodeURIComponent(here)} fullWidth>
+            Log in with your organisation
+          </Button>
+        )}
         <PasswordInput label="Key" description="An admin of this installation hands them out." placeholder="weft_…" value={key} onChange={(e) => setKey(e.currentTarget.value)} required autoComplete="current-password" data-autofocus autoFocus />
         {error !== undefined && <Trouble error={error} />}
         <Button type="submit" loading={busy} fullWidth>
