@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Select, SimpleGrid, Table, Tabs, Text } from '@mantine/core';
+import { Badge, Button, Group, Select, SimpleGrid, Stack, Table, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
@@ -90,7 +90,7 @@ function Agreement({ profile }: Of) {
         a.attributes.length === 0 ? (
           <Empty title="Nothing to compare yet">Agreement needs questions that two people or more have answered: use cases ask for them with “answers”.</Empty>
         ) : (
-          <>
+          <Stack>
             <Card title="Krippendorff’s alpha, with its 95 % interval">
               <Text size="sm" c="dimmed" mb="sm">1 is full agreement, 0 what chance gives. From 0.8 on answers are dependable; below 0.67 the guidelines need work.</Text>
               {a.attributes.map((x) => <Alpha key={x.attribute} of={x} />)}
@@ -119,7 +119,7 @@ function Agreement({ profile }: Of) {
                 </Table>
               </Table.ScrollContainer>
             </Card>
-          </>
+          </Stack>
         )
       }
     </Asked>
