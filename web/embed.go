@@ -6,11 +6,12 @@ package web
 
 import (
 	"embed"
-	"fmt"
+	"io"
 	"io/fs"
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -72,7 +73,7 @@ func missing(w http.ResponseWriter, asset bool) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(http.StatusNotFound)
-	fmt.Fprint(w, unbuilt)
+	_, _ = io.WriteString(w, unbuilt)
 }
 
 // send sends a file, compressed as it lies there if the browser takes that.
@@ -97,7 +98,7 @@ func send(w http.ResponseWriter, r *http.Request, files fs.FS, name string) {
 		http.Error(w, "the file can't be read", http.StatusInternalServerError)
 		return
 	}
-	h.Set("Content-Length", fmt.Sprint(len(content)))
+	h.Set("Content-Length", strconv.Itoa(len(content)))
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(content) // a browser that has gone away is nobody's trouble
 	}

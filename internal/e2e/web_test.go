@@ -51,7 +51,7 @@ func testWeb(t *testing.T, bin string) {
 	if !ok {
 		t.Fatalf("the demo's link is %q", link)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-concurrency=1", "e2e/") //nolint:noctx // it has the test's
+	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-concurrency=1", "e2e/")
 	cmd.Dir = "../../web"
 	cmd.Env = append(os.Environ(), "WEFT_URL="+url, "WEFT_KEY="+key)
 	out, err := cmd.CombinedOutput()
