@@ -5,7 +5,7 @@
 #   docker build --build-arg VERSION=$(git describe --always) -t weft:dev .
 #   docker build --target weft -t weft:all-in-one .
 
-FROM node:20.20.2-bookworm-slim AS web
+FROM node:20.20.2-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
