@@ -151,12 +151,14 @@ func TestGold(t *testing.T) {
 		t.Error("ann is tested by her own answer")
 	}
 	before := o.labels()
+	o.onUpdate = func() { t.Error("a check wrote the post") }
 	o.now = o.now.Add(time.Second)
 	it, err := often.Answer(t.Context(), ask("bob"), "i1", 0, c.Claim.Token, color("navy"))
 	o.must(err)
 	if verdict, labels := it.Judge(); verdict != models.Settled || labels[0].Values[0] != "red" || !it.Answers[1].Check {
 		t.Errorf("after bob's word: %v %v %+v", verdict, labels, it.Answers)
 	}
+	o.onUpdate = nil
 	if d := cmp.Diff(before, o.labels()); d != "" {
 		t.Errorf("labels changed: %s", d)
 	}
