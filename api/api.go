@@ -65,8 +65,9 @@ type Params struct {
 	Forgetting Forgetting
 	Campaigns  Campaigns
 	Books      CampaignBooks
-	Checks     []Check // of readiness; there may be none
-	Secret     []byte  // signs cursors and links: 32 bytes or more, the same in all processes
+	Provider   Provider // where else one may log in; may be nil
+	Checks     []Check  // of readiness; there may be none
+	Secret     []byte   // signs cursors and links: 32 bytes or more, the same in all processes
 
 	Rate    float64       // requests a second that one key may send, twice as many at once; 0: as many as it likes
 	Timeout time.Duration // of a request; 30 seconds when zero
@@ -135,6 +136,7 @@ func (s *server) operations() {
 	s.open("GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml")
 	s.me()
 	s.sessions()
+	s.providers()
 	s.keys()
 	s.audit()
 	s.search()

@@ -191,6 +191,56 @@ func ids(posts []api.Post) []string {
 	return out
 }
 
+// More like this: the nearest first, narrowed as any search, and a reason when
+// there are none.
+func TestSearchLike(t *testing.T) {
+	r := start(t, nil)
+	docs := storagetest.SearchDocs(30)
+	for i := range docs {
+		if i%2 == 0 {
+			docs[i].Embedding, docs[i].Space = models.PackVector([]float32{30, float32(i)}), "m@1"
+		}
+		if err := r.search.Put(t.Context(), docs[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := func(query string) []string {
+		t.Helper()
+		a := r.get(t, "/v1/search?"+query)
+		var got page
+		a.into(t, &got)
+		if a.status != 200 || got.NextCursor != "" || got.Total != int64(len(got.Items)) || strings.Contains(a.body, "embedding") {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+		return ids(got.Items)
+	}
+	if diff := cmp.Diff([]string{docs[2].ID, docs[4].ID, docs[6].ID}, found("limit=3&like="+docs[0].ID)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{docs[6].ID, docs[12].ID}, found("limit=2&source=instagram&like="+docs[0].ID)); diff != "" {
+		t.Errorf("of instagram (-want +got):\n%s", diff)
+	}
+	for query, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"like=weibo.nobody":                   {404, "search has no such post"},
+		"like=" + docs[1].ID:                  {422, `"location":"query.like"`},
+		"like=no-id":                          {422, `"location":"query.like"`},
+		"like=" + docs[0].ID + "&sort=newest": {422, `"location":"query.sort"`},
+		"like=" + docs[0].ID + "&facet=color": {422, `"location":"query.facet"`},
+		"like=" + docs[0].ID + "&cursor=x":    {422, `"location":"query.cursor"`},
+		"region=Paris":                        {422, `"location":"query.region"`},
+	} {
+		if a := r.get(t, "/v1/search?"+query); a.status != want.status || !strings.Contains(a.body, want.text) {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+	if a := r.ask(t, "POST", "/v1/exports", body(`{"format":"csv","since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z","regions":["Paris"]}`)); a.status != 422 || !strings.Contains(a.body, `"location":"body.regions"`) {
+		t.Errorf("export of a region: %d %s", a.status, a.body)
+	}
+}
+
 // Every filter arrives at the store as it was meant, the repeated ones in full.
 func TestSearchFilters(t *testing.T) {
 	r := start(t, nil)
@@ -202,6 +252,7 @@ func TestSearchFilters(t *testing.T) {
 		"attribute=color:red&attribute=color:navy&min_confidence=0.5":  {Attributes: map[string][]string{"color": {"red", "navy"}}, MinConfidence: 0.5},
 		"source=weibo&source=tumblr&language=en&language=zh":           {Sources: []string{"weibo", "tumblr"}, Languages: []string{"en", "zh"}},
 		"country=FR&country=CN&profile=quality&profile=tendencies":     {Countries: []string{"FR", "CN"}, Profiles: []string{"quality", "tendencies"}},
+		"region=FR-11&region=CN-SH":                                    {Regions: []string{"FR-11", "CN-SH"}},
 		"since=2026-01-02T00:00:00Z&until=2026-01-03T01:00:00%2B01:00": {Since: since, Until: since.Add(24 * time.Hour)},
 		"min_likes=40&sort=likes&limit=7":                              {MinLikes: 40, Sort: "likes", Limit: 7},
 		"sort=oldest&facet=source&facet=color&limit=100":               {Sort: "oldest", Facets: []string{"source", "color"}, Limit: 100},

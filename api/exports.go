@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -22,8 +23,12 @@ type Exports interface {
 	// Exports lists the newest first, after the cursor.
 	Exports(ctx context.Context, after string, limit int) ([]models.Export, error)
 	Cancel(ctx context.Context, id string) error
-	Open(ctx context.Context, key string) (r io.Reader, size int64, err error)
+	// Open opens a finished file, of which parts may be read.
+	Open(ctx context.Context, key string) (io.ReadSeeker, error)
 }
+
+// downloadLife is how long one download may take. Longer ones go on with a Range.
+const downloadLife = 30 * time.Minute
 
 // linkLife is how long a link to a file may be used.
 const linkLife = time.Hour
@@ -60,6 +65,7 @@ type exportInput struct {
 		Sources    []string  `json:"sources,omitempty" maxItems:"50"`
 		Languages  []string  `json:"languages,omitempty" maxItems:"50"`
 		Countries  []string  `json:"countries,omitempty" maxItems:"50"`
+		Regions    []string  `json:"regions,omitempty" maxItems:"50" doc:"Of the authors; ISO 3166-2, such as FR-IDF."`
 		Profiles   []string  `json:"profiles,omitempty" maxItems:"50"`
 		MinLikes   int64     `json:"min_likes,omitempty" minimum:"0"`
 		Since      time.Time `json:"since" doc:"Created at this time or later."`
@@ -70,7 +76,7 @@ type exportInput struct {
 func (i *exportInput) search() searchInput {
 	b := &i.Body
 	return searchInput{
-		Q: b.Q, Attribute: b.Attributes, Source: b.Sources, Language: b.Languages, Country: b.Countries, Profile: b.Profiles,
+		Q: b.Q, Attribute: b.Attributes, Source: b.Sources, Language: b.Languages, Country: b.Countries, Region: b.Regions, Profile: b.Profiles,
 		MinLikes: b.MinLikes, Since: b.Since, Until: b.Until, Sort: "oldest",
 	}
 }
@@ -81,7 +87,7 @@ func (i *exportInput) Resolve(huma.Context) []error {
 	errs := s.Resolve(nil)
 	for n, err := range errs {
 		if d, ok := err.(*huma.ErrorDetail); ok { //nolint:errorlint // made above, and wrapped by nobody
-			d.Location = map[string]string{"query.attribute": "body.attributes", "query.until": "body.until"}[d.Location]
+			d.Location = map[string]string{"query.attribute": "body.attributes", "query.region": "body.regions", "query.until": "body.until"}[d.Location]
 			errs[n] = d
 		}
 	}
@@ -110,15 +116,22 @@ type exportsOutput struct {
 
 type fileInput struct {
 	ExportID
+	exchange
 
 	N         int    `path:"n" minimum:"1" maximum:"1000000" doc:"Of the file, from 1."`
 	Expires   int64  `query:"expires" required:"true" doc:"As in the link."`
 	Signature string `query:"signature" required:"true" maxLength:"64" doc:"As in the link."`
+	Range     string `header:"Range" maxLength:"200" doc:"Which bytes, such as bytes=1048576- to go on with a download that was cut off."`
+	IfRange   string `header:"If-Range" maxLength:"200" doc:"The ETag that the first bytes came with: if the file is another one, it comes from its beginning."`
 }
+
+// Resolve is the exchange's: two of what is embedded have one.
+func (i *fileInput) Resolve(c huma.Context) []error { return i.exchange.Resolve(c) }
 
 // exports registers the exports.
 func (s *server) exports() {
 	tags := []string{"exports"}
+	file := map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 	register(s, action{Role: models.Analyst, Creates: true, Operation: huma.Operation{
 		OperationID: "create-export", Method: http.MethodPost, Path: "/v1/exports", Tags: tags, DefaultStatus: http.StatusAccepted,
 		Summary:     "Write all posts that fit to files",
@@ -135,12 +148,13 @@ func (s *server) exports() {
 		OperationID: "delete-export", Method: http.MethodDelete, Path: "/v1/exports/{id}", Tags: tags, Summary: "Cancel an export, and delete its files",
 		Errors: []int{http.StatusNotFound},
 	}}, s.deleteExport)
-	register(s, action{Reads: true, Operation: huma.Operation{
+	register(s, action{Reads: true, Timeout: downloadLife, Operation: huma.Operation{
 		OperationID: "download-export", Method: http.MethodGet, Path: "/v1/exports/{id}/files/{n}", Tags: tags, Summary: "Read a finished file by its link",
-		Errors: []int{http.StatusForbidden, http.StatusNotFound},
-		Responses: map[string]*huma.Response{"200": {Description: "The file.", Content: map[string]*huma.MediaType{
-			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-		}}},
+		Description: "A download that was cut off goes on with Range; ETag is the file's SHA-256.",
+		Errors:      []int{http.StatusForbidden, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The file.", Content: file}, "206": {Description: "The bytes that were asked for.", Content: file},
+		},
 	}}, s.downloadExport)
 }
 
@@ -249,6 +263,32 @@ func (s *server) deleteExport(ctx context.Context, in *ExportID) (*struct{}, err
 	return nil, nil //nolint:nilnil // 204
 }
 
+// rangePattern is one range of bytes; several are answered with all of the file,
+// as RFC 9110 lets a server.
+var rangePattern = regexp.MustCompile(`^bytes=(?:([0-9]{1,15})-([0-9]{0,15})|-[1-9][0-9]{0,14})$`)
+
+// part takes ranges out of the request that can't or needn't be heeded, so
+// that net/http has no reason for an error, which would be plain text.
+func part(in *fileInput, f models.ExportFile) error {
+	m := rangePattern.FindStringSubmatch(in.Range)
+	if m == nil || (in.IfRange != "" && in.IfRange != etagOf(f)) {
+		in.r.Header.Del("Range")
+		return nil
+	}
+	from, _ := strconv.ParseInt(m[1], 10, 64) // digits, or none
+	if until, err := strconv.ParseInt(m[2], 10, 64); err == nil && until < from {
+		in.r.Header.Del("Range")
+		return nil
+	}
+	if m[1] != "" && from >= f.Bytes {
+		return huma.ErrorWithHeaders(huma.NewError(http.StatusRequestedRangeNotSatisfiable, fmt.Sprintf("the file has %d bytes", f.Bytes)),
+			http.Header{"Content-Range": {fmt.Sprintf("bytes */%d", f.Bytes)}})
+	}
+	return nil
+}
+
+func etagOf(f models.ExportFile) string { return `"` + f.SHA256 + `"` }
+
 func (s *server) downloadExport(ctx context.Context, in *fileInput) (*huma.StreamResponse, error) {
 	if !hmac.Equal([]byte(in.Signature), []byte(s.signature(in.ID, in.N, in.Expires))) || s.Now().Unix() >= in.Expires {
 		return nil, huma.Error403Forbidden("the link is not one of ours, or its time is over: ask for the export again")
@@ -261,16 +301,17 @@ func (s *server) downloadExport(ctx context.Context, in *fileInput) (*huma.Strea
 		return nil, s.missing(ctx, "file", err)
 	}
 	f := e.Files[in.N-1]
-	r, size, err := s.Exports.Open(ctx, f.Key)
+	if err := part(in, f); err != nil {
+		return nil, err
+	}
+	r, err := s.Exports.Open(ctx, f.Key)
 	if err != nil {
 		return nil, s.missing(ctx, "file", err)
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/octet-stream")
 		c.SetHeader("Content-Disposition", `attachment; filename="`+f.Name+`"`)
-		c.SetHeader("Content-Length", strconv.FormatInt(size, 10))
-		if _, err := io.Copy(c.BodyWriter(), r); err != nil {
-			s.Log.InfoContext(ctx, "api: a download was cut short", "request", of(ctx).id, "export", e.ID, "error", err)
-		}
+		c.SetHeader("ETag", etagOf(f))
+		http.ServeContent(in.w, in.r, f.Name, time.Time{}, r)
 	}}, nil
 }

@@ -100,7 +100,7 @@ func TestExportIsItsOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored.Rev, stored.State = 2, models.ExportDone
-	stored.Files = []models.ExportFile{{Key: "exports/x", Name: "x.csv", Rows: 1, Bytes: 5}}
+	stored.Files = []models.ExportFile{{Key: "exports/x", Name: "x.csv", Rows: 1, Bytes: 5, SHA256: "abc"}}
 	if err := r.documents.PutExport(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +116,29 @@ func TestExportIsItsOwners(t *testing.T) {
 	nobody := func(q *http.Request) { q.Header.Del("Authorization") }
 	if a := r.ask(t, "GET", e.Files[0].URL, nobody); a.status != 200 || a.body != "id\n1\n" || !strings.Contains(a.header.Get("Content-Disposition"), "x.csv") {
 		t.Errorf("by the link: %d %s %v", a.status, a.body, a.header)
+	}
+	for _, c := range []struct {
+		ask, ifRange string
+		status       int
+		body, part   string
+	}{
+		{"bytes=2-", "", 206, "\n1\n", "bytes 2-4/5"}, {"bytes=2-", `"abc"`, 206, "\n1\n", "bytes 2-4/5"}, {"bytes=0-0", "", 206, "i", "bytes 0-0/5"},
+		{"bytes=-2", "", 206, "1\n", "bytes 3-4/5"}, {"bytes=-99", "", 206, "id\n1\n", "bytes 0-4/5"},
+		{"bytes=2-", `"other"`, 200, "id\n1\n", ""}, {"bytes=9-", `"other"`, 200, "id\n1\n", ""},
+		{"bytes=3-2", "", 200, "id\n1\n", ""}, {"bytes=0-0,2-3", "", 200, "id\n1\n", ""}, {"lines=1-", "", 200, "id\n1\n", ""}, {"bytes=-0", "", 200, "id\n1\n", ""},
+		{"bytes=5-", "", 416, "", "bytes */5"},
+	} {
+		a := r.ask(t, "GET", e.Files[0].URL, func(q *http.Request) {
+			nobody(q)
+			q.Header.Set("Range", c.ask)
+			if c.ifRange != "" {
+				q.Header.Set("If-Range", c.ifRange)
+			}
+		})
+		if a.status != c.status || a.header.Get("Content-Range") != c.part || (c.body != "" && (a.body != c.body || a.header.Get("ETag") != `"abc"`)) ||
+			(c.status == 416 && a.header.Get("Content-Type") != "application/problem+json") {
+			t.Errorf("%s if %s: %d %q %v", c.ask, c.ifRange, a.status, a.body, a.header)
+		}
 	}
 	for _, bad := range []string{
 		strings.Replace(e.Files[0].URL, "/files/1", "/files/2", 1), strings.Replace(e.Files[0].URL, "expires=", "expires=9", 1), e.Files[0].URL + "x",

@@ -196,8 +196,11 @@ func (g *Guard) session(ctx context.Context, id string) (models.Principal, error
 	if err != nil {
 		return models.Principal{}, err
 	}
+	if s.Key == "" && s.Subject == "" {
+		return models.Principal{}, errNobody // nobody vouches for it
+	}
 	if s.Key == "" {
-		return models.Principal{ID: "oidc:" + s.Name, Name: s.Name, Role: s.Role, CSRF: s.CSRF}, nil
+		return models.Principal{ID: "oidc:" + s.Subject, Name: s.Name, Role: s.Role, CSRF: s.CSRF}, nil
 	}
 	k, err := g.readKey(ctx, s.Key) // the key's present role, and its end
 	return models.Principal{ID: k.ID, Name: k.Name, Role: k.Role, CSRF: s.CSRF}, err
@@ -253,7 +256,7 @@ func (g *Guard) Begin(w http.ResponseWriter, r *http.Request, s models.Session) 
 		return models.Principal{}, err
 	}
 	http.SetCookie(w, g.cookie(r, secret, s.ExpiresAt))
-	g.Log.InfoContext(r.Context(), "api: login", "name", s.Name, "role", s.Role, "key", s.Key, "from", r.RemoteAddr)
+	g.Log.InfoContext(r.Context(), "api: login", "name", s.Name, "role", s.Role, "key", s.Key, "subject", s.Subject, "from", r.RemoteAddr)
 	return g.session(r.Context(), s.ID)
 }
 

@@ -47,6 +47,7 @@ type PostFilter struct {
 	Source        []string  `query:"source,explode" maxItems:"50" doc:"The network, such as mastodon."`
 	Language      []string  `query:"language,explode" maxItems:"50" doc:"BCP 47, such as de."`
 	Country       []string  `query:"country,explode" maxItems:"50" doc:"Of the author; ISO 3166-1 alpha-2, such as FR."`
+	Region        []string  `query:"region,explode" maxItems:"50" doc:"Of the author; ISO 3166-2, such as FR-IDF."`
 	Since         time.Time `query:"since" required:"true" doc:"Created at this time or later."`
 	Until         time.Time `query:"until" required:"true" doc:"Created before this time."`
 	MinLikes      int64     `query:"min_likes" minimum:"0" doc:"Least number of likes."`
@@ -60,7 +61,7 @@ func (f *PostFilter) Resolve(huma.Context) []error {
 
 func (f *PostFilter) search() searchInput {
 	return searchInput{
-		Q: f.Q, Attribute: f.Attribute, MinConfidence: f.MinConfidence, Source: f.Source, Language: f.Language, Country: f.Country,
+		Q: f.Q, Attribute: f.Attribute, MinConfidence: f.MinConfidence, Source: f.Source, Language: f.Language, Country: f.Country, Region: f.Region,
 		Since: f.Since, Until: f.Until, MinLikes: f.MinLikes,
 	}
 }

@@ -54,7 +54,7 @@ func (r *rig) claim(t *testing.T, who func(*http.Request), text string) claimed 
 	return got
 }
 
-func TestClaims(t *testing.T) {
+func TestLabelClaims(t *testing.T) {
 	r := start(t, nil)
 	first, second := r.question(t, 1, nil), r.question(t, 2, nil)
 	ann, bob := r.person(t, "ann", models.Labeler), r.person(t, "bob", models.Labeler)

@@ -11,7 +11,7 @@ import (
 
 // Me is who asks.
 type Me struct {
-	ID   string      `json:"id" doc:"Of the key, or oidc: and the name at the identity provider."`
+	ID   string      `json:"id" doc:"Of the key; or oidc:, what the identity provider calls them, @ and the provider."`
 	Name string      `json:"name"`
 	Role models.Role `json:"role" enum:"viewer,labeler,analyst,operator,admin"`
 	CSRF string      `json:"csrf,omitempty" doc:"Of a session: the value of X-CSRF-Token that its writes must carry."`

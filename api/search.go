@@ -24,11 +24,13 @@ type searchInput struct {
 	Source        []string  `query:"source,explode" maxItems:"50" doc:"The network, such as mastodon."`
 	Language      []string  `query:"language,explode" maxItems:"50" doc:"BCP 47, such as de."`
 	Country       []string  `query:"country,explode" maxItems:"50" doc:"Of the author; ISO 3166-1 alpha-2, such as FR."`
+	Region        []string  `query:"region,explode" maxItems:"50" doc:"Of the author; ISO 3166-2, such as FR-IDF."`
 	Profile       []string  `query:"profile,explode" maxItems:"50" doc:"The use case that published the post."`
 	Since         time.Time `query:"since" doc:"Created at this time or later."`
 	Until         time.Time `query:"until" doc:"Created before this time."`
 	Near          string    `query:"near" maxLength:"100" pattern:"^(-?[0-9]{1,3}([.][0-9]+)?,-?[0-9]{1,3}([.][0-9]+)?,[0-9]{1,8})?$" doc:"Made around a place, as latitude,longitude,meters: 48.86,2.35,5000. Few posts say where they were made."`
 	MinLikes      int64     `query:"min_likes" minimum:"0" doc:"Least number of likes."`
+	Like          string    `query:"like" maxLength:"81" pattern:"^([a-z0-9-]{1,32}[.][A-Za-z0-9_-]{1,48})?$" doc:"Id of a post: those that look most like it, the nearest first. One page; facet, sort and cursor can't be asked for with it."`
 	Facet         []string  `query:"facet,explode" maxItems:"20" doc:"Count the hits by source, language, country, profile, hashtag, or an attribute's name."`
 	Sort          string    `query:"sort" enum:"newest,oldest,relevance,likes" default:"newest" doc:"Order of the hits."`
 	Cursor        string    `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before. Only limit and facet may change between pages."`
@@ -38,11 +40,25 @@ type searchInput struct {
 // postPattern is the form of a post's id.
 var postPattern = regexp.MustCompile(`^[a-z0-9-]{1,32}[.][A-Za-z0-9_-]{1,48}$`)
 
+var regionPattern = regexp.MustCompile(`^[A-Z]{2}-[A-Z0-9]{1,3}$`)
+
 var attributePattern = regexp.MustCompile(`^[a-z0-9_-]{1,64}:.{1,200}$`)
 
 // Resolve checks what the tags can't say.
-func (i *searchInput) Resolve(huma.Context) []error {
+func (i *searchInput) Resolve(c huma.Context) []error {
 	var errs []error
+	if i.Like != "" {
+		for name, there := range map[string]bool{"facet": len(i.Facet) > 0, "sort": c != nil && c.Query("sort") != "", "cursor": i.Cursor != ""} {
+			if there {
+				errs = append(errs, &huma.ErrorDetail{Location: "query." + name, Message: "expected none beside like, whose answer is one page with the nearest first"})
+			}
+		}
+	}
+	for _, r := range i.Region {
+		if !regionPattern.MatchString(r) {
+			errs = append(errs, &huma.ErrorDetail{Location: "query.region", Message: "expected a code of ISO 3166-2, such as FR-IDF"})
+		}
+	}
 	for _, a := range i.Attribute {
 		if !attributePattern.MatchString(a) {
 			errs = append(errs, &huma.ErrorDetail{Location: "query.attribute", Message: "expected name:value, such as color:red"})
@@ -75,8 +91,11 @@ func (i *searchInput) near() (c models.GeoCircle, ok bool) {
 // query translates the filters for the store.
 func (i *searchInput) query() models.SearchQuery {
 	q := models.SearchQuery{
-		Text: i.Q, MinConfidence: i.MinConfidence, Sources: i.Source, Languages: i.Language, Countries: i.Country, Profiles: i.Profile,
-		Since: i.Since, Until: i.Until, MinLikes: i.MinLikes, Facets: i.Facet, Sort: i.Sort, Limit: i.Limit,
+		Text: i.Q, MinConfidence: i.MinConfidence, Sources: i.Source, Languages: i.Language, Countries: i.Country, Regions: i.Region, Profiles: i.Profile,
+		Since: i.Since, Until: i.Until, MinLikes: i.MinLikes, Like: i.Like, Facets: i.Facet, Sort: i.Sort, Limit: i.Limit,
+	}
+	if i.Like != "" {
+		q.Sort = "" // the default of those who can be sorted
 	}
 	for _, a := range i.Attribute {
 		if q.Attributes == nil {
@@ -138,6 +157,7 @@ func (s *server) search() {
 	register(s, action{Role: models.Viewer, Operation: huma.Operation{
 		OperationID: "search-posts", Method: http.MethodGet, Path: "/v1/search", Tags: []string{"posts"},
 		Summary: "Search recent posts", Description: "One page of the posts that all filters fit.",
+		Errors: []int{http.StatusNotFound},
 	}}, s.searchPosts)
 }
 
@@ -149,6 +169,11 @@ func (s *server) searchPosts(ctx context.Context, in *searchInput) (*searchOutpu
 	}
 	got, err := s.Search.Search(ctx, q)
 	switch {
+	case errors.Is(err, models.ErrNotFound) && q.Like != "":
+		return nil, huma.Error404NotFound("search has no such post to find look-alikes of")
+	case errors.Is(err, models.ErrNoEmbedding):
+		return nil, huma.Error422UnprocessableEntity("no look-alikes can be found of this post",
+			&huma.ErrorDetail{Location: "query.like", Message: "expected a post whose images were embedded; of this one none was (analysis.embedding)"})
 	case err != nil && models.ClassOf(err) == models.Permanent && in.Cursor != "":
 		s.Log.InfoContext(ctx, "api: search refused a cursor", "request", of(ctx).id, "error", err)
 		return nil, badCursor()

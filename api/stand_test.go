@@ -184,7 +184,7 @@ func (f files) Cancel(ctx context.Context, id string) error {
 	return f.PutExport(ctx, e)
 }
 
-func (f files) Open(ctx context.Context, key string) (io.Reader, int64, error) {
+func (f files) Open(ctx context.Context, key string) (io.ReadSeeker, error) {
 	data, err := f.blobs.Get(ctx, key)
-	return strings.NewReader(string(data)), int64(len(data)), err
+	return strings.NewReader(string(data)), err
 }

@@ -23,7 +23,7 @@ const root = ".."
 
 // names are the files that make up the deployment.
 func names() []string {
-	return []string{"docker-compose.yml", "Dockerfile", ".dockerignore", "deploy/prometheus.yml", "go.mod"}
+	return []string{"docker-compose.yml", "Dockerfile", ".dockerignore", "deploy/prometheus.yml", "deploy/alerts.yml", "go.mod"}
 }
 
 // deployment is those files, read.
@@ -95,7 +95,7 @@ func problems(t *testing.T, files map[string]string, use *tools) []string {
 	for _, check := range []func(*deployment) []string{
 		(*deployment).starts, (*deployment).queues, (*deployment).variables, (*deployment).endpoints, (*deployment).emulated,
 		(*deployment).ports, (*deployment).contained, (*deployment).health, (*deployment).images, (*deployment).grace,
-		(*deployment).mounts, (*deployment).secrets, (*deployment).prometheus, (*deployment).dockerfile, (*deployment).ignored,
+		(*deployment).mounts, (*deployment).secrets, (*deployment).prometheus, (*deployment).alerts, (*deployment).dockerfile, (*deployment).ignored,
 	} {
 		out = append(out, check(d)...)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/goccy/go-yaml"
 )
 
@@ -73,12 +74,42 @@ func (d *deployment) prometheus() []string {
 	return out
 }
 
+// alerts wants Prometheus to read its rules, and each to be about what is told.
+func (d *deployment) alerts() []string {
+	var out []string
+	mounted := slices.ContainsFunc(d.compose.Services["prometheus"].Volumes, func(v types.ServiceVolumeConfig) bool {
+		return filepath.Base(v.Source) == "alerts.yml" && strings.Contains(d.files["deploy/prometheus.yml"], "rule_files: ["+v.Target+"]")
+	})
+	if !mounted {
+		out = append(out, "deploy/prometheus.yml: deploy/alerts.yml is not among the files of rules")
+	}
+	source, err := filepath.Glob("../internal/telemetry/*.go")
+	if err != nil {
+		return append(out, err.Error())
+	}
+	var told strings.Builder
+	for _, path := range source {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return append(out, err.Error())
+		}
+		told.Write(text)
+	}
+	for _, name := range metricPattern.FindAllString(d.files["deploy/alerts.yml"], -1) {
+		if !strings.Contains(told.String(), strconv.Quote(name)) {
+			out = append(out, "deploy/alerts.yml: nobody tells "+name)
+		}
+	}
+	return out
+}
+
 var (
-	stagePattern = regexp.MustCompile(`(?m)^FROM (\S+) AS (\S+)$`)
-	copyPattern  = regexp.MustCompile(`(?m)^COPY (--from=(\S+) )?(.+) (\S+)$`)
-	builtPattern = regexp.MustCompile(`\./cmd/([a-z]+)`)
-	goPattern    = regexp.MustCompile(`(?m)^go (\S+)$`)
-	tagPattern   = regexp.MustCompile(`^FROM (\S+)`)
+	metricPattern = regexp.MustCompile(`\bweft_[a-z_]+`)
+	stagePattern  = regexp.MustCompile(`(?m)^FROM (\S+) AS (\S+)$`)
+	copyPattern   = regexp.MustCompile(`(?m)^COPY (--from=(\S+) )?(.+) (\S+)$`)
+	builtPattern  = regexp.MustCompile(`\./cmd/([a-z]+)`)
+	goPattern     = regexp.MustCompile(`(?m)^go (\S+)$`)
+	tagPattern    = regexp.MustCompile(`^FROM (\S+)`)
 )
 
 // dockerfile wants its stages, versions and paths to be there, every command to

@@ -67,6 +67,8 @@ func slips() []slip {
 		{"metrics that are not asked", prom, ", api]", "]", "doesn't ask api"},
 		{"metrics on another port", prom, "port: 9090", "port: 9091", "is not listened on"},
 		{"metrics found twice", compose, "networks: [stores, monitoring]", "networks: [stores, outside, monitoring]", "found once for each of 2 networks"},
+		{"rules that nobody reads", prom, "/etc/prometheus/alerts.yml", "/etc/prometheus/alert.yml", "is not among the files of rules"},
+		{"an alert about nothing", "deploy/alerts.yml", "weft_drift_beyond", "weft_drift_above", "nobody tells weft_drift_above"},
 		{"Prometheus elsewhere", prom, `"127.0.0.1:9090"`, `"127.0.0.1:9091"`, "nobody listens on 127.0.0.1:9091"},
 
 		{"the slow decoder", image, "-tags=nodynamic,turbojpeg", "-tags=nodynamic", "don't set the tags"},

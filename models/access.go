@@ -2,6 +2,7 @@ package models
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,11 +55,35 @@ func (k *APIKey) Live(now time.Time) bool {
 type Session struct {
 	ID        string    `json:"id"` // SHA-256 of what the cookie holds, in hex
 	Name      string    `json:"name"`
-	Role      Role      `json:"role"`          // of a login through a provider; that of Key otherwise
-	Key       string    `json:"key,omitempty"` // id of the key that logged in: the session ends with it
-	CSRF      string    `json:"csrf"`          // what writes of this session must carry in a header
+	Role      Role      `json:"role"`              // of a login through a provider; that of Key otherwise
+	Key       string    `json:"key,omitempty"`     // id of the key that logged in: the session ends with it
+	Subject   string    `json:"subject,omitempty"` // Identity.ID of a login through a provider
+	CSRF      string    `json:"csrf"`              // what writes of this session must carry in a header
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// ErrNoRole: an identity provider knows who it is, and no role is meant for them.
+var ErrNoRole = errors.New("no role is meant for this person")
+
+// Identity is whom an identity provider vouches for.
+type Identity struct {
+	Issuer  string
+	Subject string // what the issuer calls them for ever; names may change hands
+	Name    string // no two people of an issuer have the same
+	Role    Role
+}
+
+// ID names the person for ever, at whatever provider.
+func (i Identity) ID() string { return i.Subject + "@" + i.Issuer }
+
+// LoginAttempt ties a login at a provider to the browser that began it. All three
+// are random; the provider learns State and Nonce, and only a hash of Verifier
+// until it gives out the token.
+type LoginAttempt struct {
+	State    string `json:"state"`
+	Nonce    string `json:"nonce"`
+	Verifier string `json:"verifier"`
 }
 
 // AuditLine says who changed what over the API. It is written twice: before the
@@ -66,7 +91,7 @@ type Session struct {
 type AuditLine struct {
 	ID      string    `json:"id"` // grows with time
 	At      time.Time `json:"at"`
-	By      string    `json:"by"` // id of a key, or "oidc:" and a name
+	By      string    `json:"by"` // id of a Principal
 	Name    string    `json:"name"`
 	Role    Role      `json:"role"`
 	Action  string    `json:"action"` // the operation's id
@@ -104,7 +129,7 @@ type Reservation struct {
 
 // Principal is who sends a request.
 type Principal struct {
-	ID   string `json:"id"` // of a key, or "oidc:" and the provider's subject
+	ID   string `json:"id"` // of a key, or "oidc:" and Identity.ID
 	Name string `json:"name"`
 	Role Role   `json:"role"`
 	CSRF string `json:"-"` // of a session: what its writes must carry; empty for a key

@@ -94,7 +94,8 @@ type SearchQuery struct {
 	MinConfidence float64             // of those attributes
 	Sources       []string
 	Languages     []string
-	Countries     []string
+	Countries     []string // of the author
+	Regions       []string `json:",omitempty"` // of the author, as ISO 3166-2: FR-IDF. What was asked before there were any keeps its cursors
 	Profiles      []string
 	Since, Until  time.Time // on CreatedAt: since inclusive, until exclusive
 	MinLikes      int64

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
 	"weft/models"
+	"weft/storage/storagetest"
 )
 
 // update rewrites the golden file from the embedded stores.
@@ -26,35 +26,8 @@ const (
 
 // questions is the file of questions.
 type questions struct {
-	Search  []searchQuestion  `yaml:"search"`
-	History []historyQuestion `yaml:"history"`
-}
-
-// searchQuestion is a models.SearchQuery in YAML. Order any leaves the order of
-// the hits open, since scores of relevance are each engine's own.
-type searchQuestion struct {
-	Name          string              `yaml:"name"`
-	Order         string              `yaml:"order"`
-	Text          string              `yaml:"text"`
-	Attributes    map[string][]string `yaml:"attributes"`
-	MinConfidence float64             `yaml:"min_confidence"`
-	Sources       []string            `yaml:"sources"`
-	Languages     []string            `yaml:"languages"`
-	Countries     []string            `yaml:"countries"`
-	Profiles      []string            `yaml:"profiles"`
-	Since         time.Time           `yaml:"since"`
-	Until         time.Time           `yaml:"until"`
-	MinLikes      int64               `yaml:"min_likes"`
-	Facets        []string            `yaml:"facets"`
-	Sort          string              `yaml:"sort"`
-	Limit         int                 `yaml:"limit"`
-}
-
-func (q *searchQuestion) query() models.SearchQuery {
-	return models.SearchQuery{
-		Text: q.Text, Attributes: q.Attributes, MinConfidence: q.MinConfidence, Sources: q.Sources, Languages: q.Languages,
-		Countries: q.Countries, Profiles: q.Profiles, Since: q.Since, Until: q.Until, MinLikes: q.MinLikes, Facets: q.Facets, Sort: q.Sort, Limit: q.Limit,
-	}
+	Search  []storagetest.SearchQuestion `yaml:"search"`
+	History []historyQuestion            `yaml:"history"`
 }
 
 // historyQuestion is one SELECT, see the file's head for what stands in braces.

@@ -40,7 +40,7 @@ func TestSearch(t *testing.T) {
 	})
 }
 
-func checkSearch(t *testing.T, s storagetest.SearchStore, questions []searchQuestion) {
+func checkSearch(t *testing.T, s storagetest.SearchStore, questions []storagetest.SearchQuestion) {
 	t.Helper()
 	want := readAnswers(t).Search
 	for name, got := range askSearch(t, s, questions) {
@@ -49,7 +49,7 @@ func checkSearch(t *testing.T, s storagetest.SearchStore, questions []searchQues
 }
 
 // askSearch fills the store, and asks everything.
-func askSearch(t *testing.T, s storagetest.SearchStore, questions []searchQuestion) map[string]searchAnswer {
+func askSearch(t *testing.T, s storagetest.SearchStore, questions []storagetest.SearchQuestion) map[string]searchAnswer {
 	t.Helper()
 	var put sync.WaitGroup
 	for i, d := range storagetest.SearchDocs(posts) {
@@ -63,7 +63,7 @@ func askSearch(t *testing.T, s storagetest.SearchStore, questions []searchQuesti
 	put.Wait()
 	answers := map[string]searchAnswer{}
 	for _, q := range questions {
-		a, err := s.Search(t.Context(), q.query())
+		a, err := s.Search(t.Context(), q.Query())
 		if err != nil {
 			t.Fatalf("%s: %v", q.Name, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weft/api"
+	"weft/api/oidc"
 	"weft/models"
 )
 
@@ -30,7 +31,7 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 	}
 	p, both, labels := ports{a}, readings{a, reader}, a.labelDesk()
 	return api.New(api.Params{
-		Guard: guard, Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
+		Guard: guard, Provider: a.provider(), Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
 		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: labels, Claims: labels, Leases: labels, Judgments: labels, Quality: labels, Runs: a.Documents,
 		Both: both, Trends: both, Exports: exportsPort{a, reader},
 		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p, Books: a.Documents, Campaigns: p,
@@ -45,6 +46,18 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 				return err
 			}},
 		},
+	})
+}
+
+// provider is the identity provider that people may log in through, or nil.
+func (a *App) provider() api.Provider {
+	o := a.Config.API.OIDC
+	if o.Issuer == "" {
+		return nil
+	}
+	return oidc.New(oidc.Params{
+		Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, RedirectURL: o.RedirectURL, Scopes: o.Scopes,
+		Claim: o.Claim, Roles: o.RoleOf(), Default: models.Role(o.DefaultRole), Now: a.opt.Now,
 	})
 }
 

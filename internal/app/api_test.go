@@ -5,14 +5,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"weft/api"
 	"weft/internal/app"
 	"weft/internal/config"
+	"weft/internal/sim/idp"
 	"weft/models"
 )
 
@@ -33,10 +36,10 @@ func (s *slowSearch) Search(ctx context.Context, q models.SearchQuery) (models.S
 }
 
 // openAPI opens an app on embedded stores, without a queue, as cmd/api does.
-func openAPI(t *testing.T, search *slowSearch) *app.App {
+func openAPI(t *testing.T, search *slowSearch, more ...config.Override) *app.App {
 	t.Helper()
-	cfg, err := config.Load("", nil, config.Override{Key: "data", Value: filepath.Join(t.TempDir(), "data")},
-		config.Override{Key: "api.listen", Value: "127.0.0.1:0"}, config.Override{Key: "metrics.listen", Value: "127.0.0.1:0"})
+	cfg, err := config.Load("", nil, append(more, config.Override{Key: "data", Value: filepath.Join(t.TempDir(), "data")},
+		config.Override{Key: "api.listen", Value: "127.0.0.1:0"}, config.Override{Key: "metrics.listen", Value: "127.0.0.1:0"})...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +138,56 @@ func TestAPICountsRequests(t *testing.T) {
 	if want := `weft_http_seconds_count{method="GET",route="GET /v1/posts/{id}",status="404"} 1`; !strings.Contains(w.Body.String(), want) {
 		t.Errorf("%s is not among\n%s", want, w.Body)
 	}
+}
+
+// The configuration alone makes that people log in at a provider, and get the role
+// that their group has.
+func TestLoginAtTheConfiguredProvider(t *testing.T) {
+	keys, err := idp.NewKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := idp.Start(keys, time.Now)
+	defer people.Close()
+	people.Claims = map[string]any{"sub": "u-1", "email": "ana@example.org", "email_verified": true, "teams": []string{"a=b"}}
+	mux := &http.ServeMux{}
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	people.Redirect = server.URL + "/v1/sessions/oidc/callback"
+	var set []config.Override
+	for key, value := range map[string]string{
+		"issuer": people.Issuer(), "client_id": people.ClientID, "client_secret": people.Secret, "redirect_url": people.Redirect, "claim": "teams", "roles": "a=b=operator",
+	} {
+		set = append(set, config.Override{Key: "api.oidc." + key, Value: value})
+	}
+	a := openAPI(t, &slowSearch{}, set...)
+	h, err := a.API(t.Context(), guardOf(t, a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux.Handle("/", h)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar} // follows where it is sent
+	open := func(path, want string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if text, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %d %s, %v", path, resp.StatusCode, text, err)
+		}
+	}
+	open("/v1/sessions/oidc", "You are logged in.")
+	open("/v1/me", `"name":"ana@example.org","role":"operator"`)
 }
 
 // What is away is named, and the process is still there.

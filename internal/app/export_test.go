@@ -1,6 +1,9 @@
 package app
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // SweepBlobs is one pass of the housekeeping job.
 func (a *App) SweepBlobs(ctx context.Context) error { return a.sweepBlobs(ctx) }
@@ -13,3 +16,6 @@ func (a *App) Changes(ctx context.Context, id string) (posts, changed int, err e
 	c, err := ports{a}.Changes(ctx, id, 1000)
 	return c.Posts, c.Changed, err
 }
+
+// Pieces reads r in blocks of some size.
+func Pieces(r io.ReaderAt, size int64) io.ReaderAt { return &pieces{r: r, size: size} }

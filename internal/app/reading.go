@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -166,12 +167,41 @@ func (p exportsPort) Cancel(ctx context.Context, id string) error {
 }
 
 // Open opens a finished file.
-func (p exportsPort) Open(ctx context.Context, key string) (io.Reader, int64, error) {
+func (p exportsPort) Open(ctx context.Context, key string) (io.ReadSeeker, error) {
 	r, size, err := p.a.Blobs.Reader(ctx, key)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return io.NewSectionReader(r, 0, size), size, nil
+	return io.NewSectionReader(&pieces{r: r, size: blockSize}, 0, size), nil
+}
+
+// blockSize is how much of a file is read at a time: of a bucket each read is a
+// request.
+const blockSize = 4 << 20
+
+// pieces reads a block at a time, and keeps the last one for the reads that follow.
+type pieces struct {
+	r    io.ReaderAt
+	size int64
+	from int64
+	kept []byte
+}
+
+// ReadAt is io.ReaderAt's, for one reader at a time.
+func (b *pieces) ReadAt(p []byte, off int64) (int, error) {
+	for n := 0; n < len(p); {
+		at := off + int64(n)
+		if at < b.from || at >= b.from+int64(len(b.kept)) {
+			block := make([]byte, b.size)
+			got, err := b.r.ReadAt(block, at)
+			b.from, b.kept = at, block[:got]
+			if got == 0 {
+				return n, cmp.Or(err, io.ErrNoProgress)
+			}
+		}
+		n += copy(p[n:], b.kept[at-b.from:])
+	}
+	return len(p), nil
 }
 
 // exportInterval is how often workers look for exports.

@@ -80,6 +80,52 @@ func (l *loader) checkTimes() {
 func (l *loader) checkAPI() {
 	l.address("api.listen", l.config.API.Listen)
 	l.address("monitor.listen", l.config.Monitor.Listen)
+	if l.config.API.OIDC.Issuer != "" {
+		l.checkOIDC()
+	}
+}
+
+// callback is the path of the API that an identity provider sends browsers to.
+const callback = "/v1/sessions/oidc/callback"
+
+// checkOIDC wants all that a login needs, and that nobody can read it on the way.
+func (l *loader) checkOIDC() {
+	o := l.config.API.OIDC
+	l.private("api.oidc.issuer", o.Issuer)
+	if u := l.private("api.oidc.redirect_url", o.RedirectURL); u != nil && (u.Path != callback || u.RawQuery != "") {
+		l.refuse("api.oidc.redirect_url", "%q doesn't end in the host and %s", Redact(o.RedirectURL), callback)
+	}
+	if o.ClientID == "" {
+		l.refuse("api.oidc.client_id", "api.oidc.issuer is set, and Weft has no name there")
+	}
+	if !slices.Contains(o.Scopes, "openid") {
+		l.refuse("api.oidc.scopes", "openid is not among them, without which the provider says nothing of who it is")
+	}
+	for _, r := range o.Roles {
+		if i := strings.LastIndex(r, "="); i < 1 || !models.Role(r[i+1:]).Known() {
+			l.refuse("api.oidc.roles", "%q is not of the form value=role; roles are %v", r, models.Roles())
+		}
+	}
+	if o.DefaultRole != "" && !models.Role(o.DefaultRole).Known() {
+		l.refuse("api.oidc.default_role", "%q is not a role; allowed: %v", o.DefaultRole, models.Roles())
+	}
+	if o.DefaultRole == "" && (len(o.Roles) == 0 || o.Claim == "") {
+		l.refuse("api.oidc.roles", "api.oidc.issuer is set, and nobody may do anything: name api.oidc.claim and roles, or api.oidc.default_role")
+	}
+}
+
+// private wants the address of something on this machine, or https.
+func (l *loader) private(name, text string) *neturl.URL {
+	u, err := neturl.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+		l.refuse(name, "%q is not a complete URL", Redact(text))
+		return nil
+	case u.Scheme == "https", u.Scheme == "http" && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()):
+		return u
+	}
+	l.refuse(name, "%q is not https, and not of this machine", Redact(text))
+	return nil
 }
 
 // refuse reports a problem with a key where its value was set.

@@ -231,6 +231,29 @@ type API struct {
 	Listen  string
 	Rate    int64         // requests a second of one key
 	Session time.Duration // how long a login lasts
+	OIDC    OIDC
+}
+
+// OIDC is an identity provider that people may log in through.
+type OIDC struct {
+	Issuer       string // empty: none
+	ClientID     string
+	ClientSecret string
+	RedirectURL  string
+	Scopes       []string
+	Claim        string   // what Roles are for
+	Roles        []string // value=role
+	DefaultRole  string   // empty: none
+}
+
+// RoleOf returns the roles by the claim's values.
+func (o OIDC) RoleOf() map[string]models.Role {
+	out := map[string]models.Role{}
+	for _, r := range o.Roles {
+		i := strings.LastIndex(r, "=")
+		out[r[:max(i, 0)]] = models.Role(r[i+1:])
+	}
+	return out
 }
 
 // Override sets one key from a flag. It wins over the file and the variables.
@@ -261,7 +284,7 @@ func Default() Config {
 		Crawl:   Crawl{Agent: "weft", RecheckEvery: 6 * time.Hour, RecheckAge: 48 * time.Hour, Backoff: 5 * time.Second, Lease: 30 * time.Second},
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
-		API:     API{Listen: "127.0.0.1:8090", Rate: 50, Session: 12 * time.Hour},
+		API:     API{Listen: "127.0.0.1:8090", Rate: 50, Session: 12 * time.Hour, OIDC: OIDC{Scopes: []string{"openid", "profile", "email"}, Claim: "groups"}},
 
 		Labeling: Labeling{Lease: 5 * time.Minute, Gold: 5},
 		Exports:  Exports{Keep: 7 * 24 * time.Hour, FileRows: 50_000, Lease: time.Minute},

@@ -118,6 +118,7 @@ func (c *Config) analysisKeys() []key {
 }
 
 func (c *Config) serviceKeys() []key {
+	oidc := &c.API.OIDC
 	return []key{
 		text("metrics.listen", &c.Metrics.Listen, "Address for Prometheus (`/metrics`), such as 127.0.0.1:9090; empty is off."),
 		url("tracing.endpoint", &c.Tracing.Endpoint, "$OTEL_EXPORTER_OTLP_ENDPOINT", "Where OpenTelemetry spans go (OTLP over HTTP), such as http://localhost:4318; empty is off."),
@@ -127,6 +128,14 @@ func (c *Config) serviceKeys() []key {
 		text("api.listen", &c.API.Listen, "Address of the API, and of all that `weft up` serves. Whoever asks needs a key: `api key create` makes one."),
 		number("api.rate", &c.API.Rate, "Requests a second that one key may send to the API, twice as many at once."),
 		span("api.session", &c.API.Session, time.Minute, "How long a login of the web app or the monitor lasts."),
+		url("api.oidc.issuer", &oidc.Issuer, "", "An identity provider (OpenID Connect) that people may log in through, as it calls itself, such as https://login.example.org/realms/weft; empty is none."),
+		text("api.oidc.client_id", &oidc.ClientID, "What Weft is called there."),
+		secret("api.oidc.client_secret", &oidc.ClientSecret, "Its secret; empty for a public client, which PKCE alone protects."),
+		url("api.oidc.redirect_url", &oidc.RedirectURL, "", "Where the provider sends browsers back to: the API's outer address and `/v1/sessions/oidc/callback`, to the letter as the provider knows it."),
+		texts("api.oidc.scopes", &oidc.Scopes, "What is asked for; many providers want `groups` too. In the variable: separated by commas."),
+		text("api.oidc.claim", &oidc.Claim, "The claim that says what somebody may do, a text or a list of them; dots go into it, such as `realm_access.roles`. `email` counts only if the provider has verified the address."),
+		texts("api.oidc.roles", &oidc.Roles, "What its values mean: a list of `value=role`, such as `weft-admins=admin`; of several the highest counts. In the variable: separated by commas."),
+		text("api.oidc.default_role", &oidc.DefaultRole, "Role of whoever has none of these values; empty refuses them."),
 		span("labeling.lease", &c.Labeling.Lease, time.Second, "How long a question stays with whoever took it, without a heartbeat."),
 		integer("labeling.gold", &c.Labeling.Gold, 0, 50, "Of a hundred questions that are handed out, how many test the labeler, if there are any whose right answer an analyst has set."),
 		span("exports.keep", &c.Exports.Keep, time.Minute, "How long finished exports are kept."),

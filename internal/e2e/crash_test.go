@@ -20,7 +20,7 @@ import (
 
 // settle is how long a crash may take to heal: a dead worker's lease of 30 s,
 // and the machine's own slowness with many rigs at once.
-const settle = 4 * time.Minute
+const settle = 3 * time.Minute
 
 // TestCrashPoints kills a worker at each named gap between two durable writes,
 // starts it again, and holds the laws against what the stores hold in the end.

@@ -36,14 +36,11 @@ func troubles() []trouble {
 	}
 }
 
-// TestBadNetwork carries posts while the lines to the documents, to search and to
+// badNetwork carries posts while the lines to the documents, to search and to
 // Redis are cut, reset, truncated and delayed in turn: nothing is lost, nothing is
 // there twice, no run fails, and nobody lends a hand. The buckets are left alone:
 // the stand-in of GCS finds nothing when it is asked by another name than its own.
-func TestBadNetwork(t *testing.T) { //nolint:paralleltest // see newOwnMongoRig
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
+func badNetwork(t *testing.T) { //nolint:thelper // a test
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test

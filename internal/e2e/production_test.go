@@ -61,12 +61,22 @@ func TestOutageProduction(t *testing.T) {
 	outageFailsNoRun(t, newProductionRig)
 }
 
-func TestPoisonProduction(t *testing.T) { //nolint:paralleltest // see newOwnMongoRig
-	poisonEnds(t, newOwnMongoRig)
-}
-
-func TestRandomCrashesProduction(t *testing.T) { //nolint:paralleltest // see newOwnMongoRig
-	randomCrashes(t, newOwnMongoRig, 60)
+// TestKillsProduction holds the laws where workers are killed. See newOwnMongoRig.
+func TestKillsProduction(t *testing.T) { //nolint:tparallel // they go side by side, but not beside other tests
+	if testing.Short() {
+		t.Skip("takes minutes: leases are 30 s")
+	}
+	for name, test := range map[string]func(*testing.T){
+		"poison":         func(t *testing.T) { poisonEnds(t, newOwnMongoRig) },        //nolint:thelper // a test
+		"random crashes": func(t *testing.T) { randomCrashes(t, newOwnMongoRig, 60) }, //nolint:thelper // a test
+		"bad network":    badNetwork,
+		"restore":        restoreFromBackup,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of their time they wait for leases
+			test(t)
+		})
+	}
 }
 
 // TestCrashPointsProduction is not a part of make test: with a MongoDB for each
@@ -78,8 +88,7 @@ func TestCrashPointsProduction(t *testing.T) { //nolint:tparallel // see TestCra
 	crashPoints(t, newOwnMongoRig)
 }
 
-// newOwnMongoRig is for tests that kill workers. They run alone and have a
-// MongoDB of their own: its stand-in is busy for minutes with the connections
+// newOwnMongoRig is for tests that kill workers. Each has a MongoDB of its own: its stand-in is busy for minutes with the connections
 // that a killed worker leaves, and has hung under the tests that shared it.
 func newOwnMongoRig(t *testing.T, posts int, retention string) *rig {
 	t.Helper()

@@ -12,15 +12,12 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// TestRestoreProduction tries what docs/operations.md says of a restore: the
+// restoreFromBackup tries what docs/operations.md says of a restore: the
 // documents go back to a backup of an hour ago, so to speak, while search and the
 // history's bucket have what came after it. Collected again, everything is as if
 // nothing had happened. The backup is a copy by the driver, since there is no
 // mongodump for the stand-in.
-func TestRestoreProduction(t *testing.T) { //nolint:paralleltest // see newOwnMongoRig
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
+func restoreFromBackup(t *testing.T) { //nolint:thelper // a test
 	r := newOwnMongoRig(t, 40, "8760h")
 	db := r.database()
 	carry := func(file string) {

@@ -210,17 +210,22 @@ func (r *rig) killAll() {
 	}
 }
 
-// wait polls for a fact, and fails the test with what is when it doesn't come.
+// wait polls for a fact, and fails the test with what is when for so long nothing
+// has changed. As long as something does, it is the machine that is slow.
 func (r *rig) wait(what string, limit time.Duration, fact func() (bool, string)) {
 	r.t.Helper()
-	deadline := time.Now().Add(limit)
-	for {
+	var last string
+	begin := time.Now()
+	for changed := begin; ; {
 		ok, state := fact()
 		if ok {
 			return
 		}
-		if time.Now().After(deadline) {
-			r.t.Fatalf("waited %s for %s; now: %s", limit, what, state)
+		if state != last {
+			last, changed = state, time.Now()
+		}
+		if time.Since(changed) > limit || time.Since(begin) > 4*limit {
+			r.t.Fatalf("waited %s for %s; now: %s", time.Since(begin).Round(time.Second), what, state)
 		}
 		pause(r.ctx, 100*time.Millisecond)
 	}

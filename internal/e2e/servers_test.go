@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"weft/internal/config"
 	"weft/internal/servers"
 	"weft/models"
 )
 
 // TestServersDie kills the server of the documents, and that of search, while
 // posts are carried, and starts it again: what was acknowledged is there, and
-// the rest comes by itself. Redis dies in TestRandomCrashes. GCS and
-// BigQuery are not killed: Google's client takes the address of their stand-ins
-// from the process' environment, which all tests share.
+// the rest comes by itself. Redis dies in TestRandomCrashes, those of Google in
+// TestGoogleDies.
 func TestServersDie(t *testing.T) { //nolint:tparallel // the servers go side by side, but not beside other tests
 	if testing.Short() {
 		t.Skip("takes minutes: leases are 30 s")
@@ -34,6 +34,38 @@ func TestServersDie(t *testing.T) { //nolint:tparallel // the servers go side by
 			r.check(0)
 		})
 	}
+}
+
+// TestGoogleDies does the same to the buckets and the warehouse. It runs alone:
+// Google's client takes the address of their stand-in from the process'
+// environment. The warehouse is away before it is given anything to load: its
+// stand-in, other than BigQuery, does a job again that was killed in the middle.
+func TestGoogleDies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute")
+	}
+	own := servers.Own(t, servers.GCS, servers.BigQuery, servers.Mongo) // see newOwnMongoRig
+	urls := shared(t)
+	for _, name := range []string{servers.GCS, servers.BigQuery, servers.Mongo} {
+		urls[name] = own.URL(name)
+	}
+	t.Setenv(servers.GCS, urls[servers.GCS]) // which the workers make the address of
+	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(urls[servers.GCS], "http://"))
+	r := newRigOn(t, 60, "8760h", func() []config.Override { return production(t, urls) })
+	own.Kill(servers.BigQuery)
+	r.start(child{Import: r.importFile(), Label: true, Flaky: r.flaky()})
+	r.start(child{Label: true, Flaky: r.flaky()})
+	r.underWay()
+	own.Kill(servers.GCS)
+	r.hears("connection refused")
+	own.Start(servers.GCS)
+	r.wait("parts to wait for the warehouse", settle, func() (bool, string) {
+		s, err := r.app.Status(r.ctx)
+		return err == nil && s.Parts[models.PartWritten]+s.Parts[models.PartLoading] > 0, fmt.Sprintf("parts %v, %v", s.Parts, err)
+	})
+	own.Start(servers.BigQuery)
+	r.wait("everything to settle", settle, r.settled)
+	r.check(0)
 }
 
 // underWay waits until some posts are done, and fails if all are: then there

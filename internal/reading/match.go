@@ -35,6 +35,7 @@ func (f *filter) fits(d *models.SearchDoc) bool {
 	switch {
 	case f.nothing,
 		!in(q.Sources, d.Source), !in(q.Languages, d.Language), !in(q.Countries, d.Author.Location.Country),
+		!in(q.Regions, d.Author.Location.Region),
 		len(q.Profiles) > 0 && !slices.ContainsFunc(d.Profiles, func(p string) bool { return slices.Contains(q.Profiles, p) }),
 		!q.Since.IsZero() && floor(d.CreatedAt).Before(floor(q.Since)),
 		!q.Until.IsZero() && !floor(d.CreatedAt).Before(floor(q.Until)),
@@ -75,12 +76,15 @@ func distance(a, b models.GeoPoint) float64 {
 	return 2 * radius * math.Asin(min(1, math.Sqrt(lat*lat+math.Cos(a.Lat*degree)*math.Cos(b.Lat*degree)*lon*lon)))
 }
 
-// scan is what of a filter the history can narrow by itself. Attributes and
-// profiles must at least be written somewhere in a row's body.
+// scan is what of a filter the history can narrow by itself. Attributes,
+// regions and profiles must at least be written somewhere in a row's body.
 func (f *filter) scan() models.HistoryScan {
 	s := models.HistoryScan{
 		Since: f.q.Since, Until: f.q.Until, Sources: f.q.Sources, Languages: f.q.Languages, Countries: f.q.Countries, MinLikes: f.q.MinLikes,
 		Oldest: f.q.Sort == "oldest",
+	}
+	if len(f.q.Regions) > 0 {
+		s.Mentions = append(s.Mentions, written(f.q.Regions))
 	}
 	if len(f.q.Profiles) > 0 {
 		s.Mentions = append(s.Mentions, written(f.q.Profiles))

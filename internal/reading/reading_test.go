@@ -51,11 +51,13 @@ func (w *world) answer(ctx context.Context, r *reading.Reader, q models.SearchQu
 func (w *world) compare(r *reading.Reader, name string, q models.SearchQuery) {
 	w.t.Helper()
 	q.Limit = max(q.Limit, w.least)
+	began := time.Now()
 	got, err := w.answer(w.t.Context(), r, q)
 	if err != nil {
 		w.t.Errorf("%s: %v", name, err)
 		return
 	}
+	w.t.Logf("%s: %d hits, %s", name, len(got.Hits), time.Since(began).Round(time.Millisecond))
 	want := storagetest.ScanSearch(w.truth, q)
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		w.t.Errorf("%s: %+v\n%d hits, want %d (-scan +both ends):\n%.2500s", name, q, len(got.Hits), len(want.Hits), diff)
@@ -131,8 +133,10 @@ func TestBothEndsOfFiles(t *testing.T) {
 	w.asked = nil
 }
 
-// TestBothEndsInProduction takes minutes, since each look at the emulator is two
-// jobs: it runs when it is asked for.
+// TestBothEndsInProduction takes four minutes, and go test -v shows how far it is:
+// each look at the emulator is two jobs. It runs when it is asked for:
+//
+//	WEFT_TEST_BOTH_ENDS=1 scripts/services run --only elasticsearch,gcs,bigquery -- go test -v -run TestBothEndsInProduction ./internal/reading
 func TestBothEndsInProduction(t *testing.T) {
 	if os.Getenv("WEFT_TEST_BOTH_ENDS") == "" {
 		t.Skip("set WEFT_TEST_BOTH_ENDS=1 to ask fifty questions of Elasticsearch and the BigQuery emulator")
@@ -243,5 +247,17 @@ func TestRefusals(t *testing.T) {
 		if _, err := r.Page(t.Context(), q); err == nil || models.ClassOf(err) != models.Permanent {
 			t.Errorf("%s: %v, want a refusal", name, err)
 		}
+	}
+}
+
+// The history narrows by what a row mentions, which may be a hashtag.
+func TestRegionIsTheAuthors(t *testing.T) {
+	q := models.SearchQuery{Regions: []string{"FR-11", "CN-SH"}}
+	d := models.SearchDoc{Hashtags: []string{"FR-11"}}
+	if d.Author.Location.Region = "FR-75"; reading.Fits(q, &d) {
+		t.Error("a hashtag is taken for a region")
+	}
+	if d.Author.Location.Region = "CN-SH"; !reading.Fits(q, &d) {
+		t.Error("one of two regions doesn't fit")
 	}
 }

@@ -292,25 +292,6 @@ func (w *world) ask() {
 	}
 }
 
-// question is one of package answers'.
-type question struct {
-	Name          string              `yaml:"name"`
-	Order         string              `yaml:"order"`
-	Text          string              `yaml:"text"`
-	Attributes    map[string][]string `yaml:"attributes"`
-	MinConfidence float64             `yaml:"min_confidence"`
-	Sources       []string            `yaml:"sources"`
-	Languages     []string            `yaml:"languages"`
-	Countries     []string            `yaml:"countries"`
-	Profiles      []string            `yaml:"profiles"`
-	Since         time.Time           `yaml:"since"`
-	Until         time.Time           `yaml:"until"`
-	MinLikes      int64               `yaml:"min_likes"`
-	Facets        []string            `yaml:"facets"`
-	Sort          string              `yaml:"sort"`
-	Limit         int                 `yaml:"limit"`
-}
-
 // questions are those that search is asked in package answers, but for the ones
 // that have no order, and some over ranges that lie across the watermark: fifty.
 func questions(t *testing.T) map[string]models.SearchQuery {
@@ -319,23 +300,24 @@ func questions(t *testing.T) map[string]models.SearchQuery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Search, History []question }
+	var file struct{ Search []storagetest.SearchQuestion }
 	if err := yaml.Unmarshal(body, &file); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]models.SearchQuery{}
 	for _, q := range file.Search {
 		if q.Sort != "relevance" {
-			out[q.Name] = models.SearchQuery{
-				Text: q.Text, Attributes: q.Attributes, MinConfidence: q.MinConfidence, Sources: q.Sources, Languages: q.Languages,
-				Countries: q.Countries, Profiles: q.Profiles, Since: q.Since, Until: q.Until, MinLikes: q.MinLikes, Facets: q.Facets, Sort: q.Sort, Limit: max(q.Limit, 60),
-			}
+			ask := q.Query()
+			ask.Limit = max(q.Limit, 60)
+			out[q.Name] = ask
 		}
 	}
 	for i := range 50 - len(out) {
 		at := time.Date(2025, 10, 1+i*3, i, 0, 0, 0, time.UTC)
 		q := models.SearchQuery{Since: at, Until: at.AddDate(0, 2, i), Sort: []string{"newest", "oldest", "likes"}[i%3], Limit: 30 + i*5}
 		switch i % 4 {
+		case 0:
+			q.Regions, q.Facets = []string{"US-SH", "CN-SH"}, []string{"color"}
 		case 1:
 			q.Text, q.Facets = "奢侈品", []string{"category", "hashtag"}
 		case 2:

@@ -7,11 +7,12 @@ import (
 )
 
 // Limits of a batch: beyond some hundred documents a bulk request gets no
-// faster, and a cluster refuses bodies over 100 MB.
+// faster, and a cluster refuses bodies over 100 MB. While a full one is under way
+// another may be, so that one is on the wire while the cluster works on the other.
 const (
 	batchItems   = 500
 	batchBytes   = 5 << 20
-	batchesAtOne = 2 // at the same time: one is on the wire while the cluster works on the other
+	batchesAtOne = 2
 )
 
 // change is one Put or Delete.
@@ -26,9 +27,11 @@ type change struct {
 	ready chan struct{}
 }
 
-// batcher collects changes for a few milliseconds, or while batches are under
-// way, and hands them over together; each caller waits for its own outcome. It
-// holds no more than its callers do: each has one change in it.
+// batcher collects changes for a few milliseconds, or while a batch is under way,
+// and hands them over together; each caller waits for its own outcome. A bulk
+// costs a cluster a write to its disk, whatever it holds: so what doesn't fill one
+// goes only when none is under way, which lets the next ones grow. It holds no
+// more than its callers do: each has one change in it.
 type batcher struct {
 	linger time.Duration
 	write  func(batch []*change) // sets each one's err
@@ -63,9 +66,9 @@ func (b *batcher) do(ctx context.Context, c *change) error {
 	b.waiting = append(b.waiting, c)
 	b.bytes += len(c.doc)
 	switch {
-	case len(b.waiting) >= batchItems || b.bytes >= batchBytes:
+	case b.full():
 		b.start()
-	case !b.lingers && b.underway < batchesAtOne:
+	case !b.lingers && b.underway == 0:
 		b.lingers = true
 		time.AfterFunc(b.linger, b.lingered)
 	}
@@ -85,9 +88,11 @@ func (b *batcher) lingered() {
 	b.start()
 }
 
+func (b *batcher) full() bool { return len(b.waiting) >= batchItems || b.bytes >= batchBytes }
+
 // start sends what waits, as far as batches may be under way. It needs the lock.
 func (b *batcher) start() {
-	for len(b.waiting) > 0 && b.underway < batchesAtOne {
+	for len(b.waiting) > 0 && (b.underway == 0 || b.underway < batchesAtOne && b.full()) {
 		n, size := 0, 0
 		for n < len(b.waiting) && n < batchItems && (n == 0 || size+len(b.waiting[n].doc) <= batchBytes) {
 			size += len(b.waiting[n].doc)

@@ -113,6 +113,7 @@ func (p *plan) narrow(q models.SearchQuery) {
 	anyOf("source", q.Sources)
 	anyOf("language", q.Languages)
 	anyOf("author.location.country", q.Countries)
+	anyOf("author.location.region", q.Regions)
 	anyOf("profiles", q.Profiles)
 	for name, values := range q.Attributes {
 		if len(values) > 0 {

@@ -63,7 +63,7 @@ func (p *Parts) merge(ctx context.Context, w io.Writer, fresh models.Part, olds 
 		}
 	}
 	heap.Init(&live)
-	out := newWriter(w, fresh, fresh.Rows, fresh.Checksum)
+	out := newWriter(w, fresh)
 	for len(live) > 0 {
 		if err := live[0].pass(ctx, out, without); err != nil {
 			return err

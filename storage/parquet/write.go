@@ -32,7 +32,7 @@ type writer struct {
 	sum     uint64
 }
 
-func newWriter(w io.Writer, part models.Part, rows int, checksum uint64) *writer {
+func newWriter(w io.Writer, part models.Part) *writer {
 	return &writer{part: part, out: parquet.NewGenericWriter[record](w,
 		parquet.Compression(&parquet.Zstd),
 		parquet.BloomFilters(
@@ -45,8 +45,6 @@ func newWriter(w io.Writer, part models.Part, rows int, checksum uint64) *writer
 		parquet.SkipPageBounds("body"), parquet.SkipPageBounds("text"),
 		parquet.CreatedBy("weft", strconv.Itoa(models.SchemaVersion), ""),
 		parquet.KeyValueMetadata("weft.part", part.ID),
-		parquet.KeyValueMetadata("weft.rows", strconv.Itoa(rows)),
-		parquet.KeyValueMetadata("weft.checksum", strconv.FormatUint(checksum, 16)),
 	)}
 }
 
@@ -84,6 +82,8 @@ func (w *writer) close() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
+	w.out.SetKeyValueMetadata("weft.rows", strconv.Itoa(w.rows))
+	w.out.SetKeyValueMetadata("weft.checksum", strconv.FormatUint(w.sum, 16))
 	return w.fault(w.out.Close())
 }
 
@@ -98,7 +98,7 @@ func (w *writer) fault(err error) error {
 func encode(w io.Writer, part models.Part, rows []models.Row) error {
 	rows = slices.Clone(rows)
 	order(rows)
-	out := newWriter(w, part, len(rows), models.Checksum(rows))
+	out := newWriter(w, part)
 	for i := range rows {
 		if err := out.add(&rows[i]); err != nil {
 			return err

@@ -125,6 +125,8 @@ func (p *searchPlan) filter(q models.SearchQuery) {
 	anyOf("d.source"+among, q.Sources)
 	anyOf("d.language"+among, q.Languages)
 	anyOf("d.country"+among, q.Countries)
+	// read from each document, as near is: a column would ask for every file to be built anew
+	anyOf("(CAST(d.doc AS TEXT) ->> '$.author.location.region')"+among, q.Regions)
 	anyOf("d.n IN (SELECT n FROM search_terms WHERE name = ? AND value"+among+")", q.Profiles, termProfile)
 	names := make([]string, 0, len(q.Attributes))
 	for name := range q.Attributes {

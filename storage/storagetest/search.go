@@ -62,6 +62,9 @@ func SearchDocs(n int) []models.SearchDoc {
 			Hashtags: [][]string{nil, {"ootd"}, {"ootd", "奢侈品"}, {"vintage", "paris"}}[i%4],
 		}
 		d.Author.Location.Country = countries[i%4]
+		if i%3 < 2 && d.Author.Location.Country != "" {
+			d.Author.Location.Region = d.Author.Location.Country + []string{"-11", "-SH"}[i%3]
+		}
 		if i%3 == 1 {
 			d.Point = &models.GeoPoint{Lat: float64(i%17)*10 - 80, Lon: float64(i%35)*10 - 170}
 		}
@@ -149,6 +152,7 @@ func drawQuery(t *rapid.T) models.SearchQuery {
 	if maybe("filter", 2) {
 		q.Sources, q.Languages = some("sources", "instagram", "weibo", "x"), some("languages", "en", "fr", "zh")
 		q.Countries, q.Profiles = some("countries", "FR", "CN"), some("profiles", "quality", "tendencies")
+		q.Regions = some("regions", "FR-11", "US-SH", "CN-SH", "fr-11")
 	}
 	if maybe("attributes", 2) {
 		q.Attributes = map[string][]string{"color": some("colors", "navy", "gold", "pink"), "category": some("categories", "garment-2", "garment-10")}

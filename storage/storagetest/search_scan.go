@@ -86,7 +86,7 @@ func scanValues(d models.SearchDoc, facet string) []string {
 
 func scanMatches(d models.SearchDoc, q models.SearchQuery) bool {
 	in := func(allowed []string, v string) bool { return len(allowed) == 0 || slices.Contains(allowed, v) }
-	if !in(q.Sources, d.Source) || !in(q.Languages, d.Language) || !in(q.Countries, d.Author.Location.Country) {
+	if !in(q.Sources, d.Source) || !in(q.Languages, d.Language) || !in(q.Countries, d.Author.Location.Country) || !in(q.Regions, d.Author.Location.Region) {
 		return false
 	}
 	if len(q.Profiles) > 0 && !slices.ContainsFunc(d.Profiles, func(p string) bool { return slices.Contains(q.Profiles, p) }) {

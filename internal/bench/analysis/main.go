@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -108,7 +109,10 @@ func prepare(photos, dir string, n int) (*subject, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.renditions, s.decoded = append(s.renditions, p.Rendition), append(s.decoded, img)
+		s.renditions = append(s.renditions, p.Rendition)
+		if len(s.decoded) < tensors {
+			s.decoded = append(s.decoded, img)
+		}
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%04d.jpg", i)), p.Rendition, 0o600); err != nil {
 			return nil, err
 		}
@@ -173,10 +177,11 @@ func (s *subject) rate(ctx context.Context, job string, cores int) (float64, err
 	}
 	began := time.Now()
 	g, _ := errgroup.WithContext(ctx)
-	for core := range cores {
+	var next atomic.Int64 // who is ready takes the next one, as in Python's pool
+	for range cores {
 		g.Go(func() error {
-			for i := core; i < len(s.renditions); i += cores {
-				if err := do(i); err != nil {
+			for i := next.Add(1) - 1; i < int64(len(s.renditions)); i = next.Add(1) - 1 {
+				if err := do(int(i)); err != nil {
 					return err
 				}
 			}
@@ -220,23 +225,28 @@ func (s *subject) job(ctx context.Context, name string) (func(i int) error, erro
 	}
 }
 
+// tensors are as many as a model is asked about in turn: all of them would take
+// more memory than a worker has.
+const tensors = 16
+
 // infer is the graph alone, on tensors that are ready.
 func (s *subject) infer(ctx context.Context, n *learned.Net) (func(i int) error, error) {
 	session, err := n.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tensors := make([]zoo.Tensor, len(s.decoded))
-	for i, img := range s.decoded {
-		tensors[i] = learned.Tensor([]image.Image{img}, n.Declaration().Input)
+	var ready []zoo.Tensor
+	for _, img := range s.decoded {
+		ready = append(ready, learned.Tensor([]image.Image{img}, n.Declaration().Input))
 	}
 	return func(i int) error {
-		_, _, err := session.Run(ctx, tensors[i])
+		_, _, err := session.Run(ctx, ready[i%len(ready)])
 		return err
 	}, nil
 }
 
-// memory is what this process, which has both models and all images, took at most.
+// memory is what this process, which has both models open and some images decoded,
+// took at most: about what a worker takes, whatever the number of photos.
 func memory() error {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {

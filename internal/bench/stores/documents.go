@@ -47,11 +47,11 @@ func benchDocuments(ctx context.Context, s setting) (err error) {
 	if err != nil {
 		return err
 	}
-	single, err := side(s.slow, callers, func(i int) error { return by.one(ctx, i) })
+	single, err := side(s.slow, singles, func(i int) error { return by.one(ctx, i) })
 	if err != nil {
 		return err
 	}
-	weft, err := side(s.posts, callers, func(i int) error { return advance(ctx, docs, i) })
+	weft, err := side(s.posts, s.callers, func(i int) error { return advance(ctx, docs, i) })
 	if err != nil {
 		return err
 	}

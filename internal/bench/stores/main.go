@@ -2,8 +2,9 @@
 // prints each figure as "name: value".
 //
 // Each job is done three ways in the same run: by Weft's adapter with as many
-// callers as a busy worker has, by the driver with one call a document from as
-// many callers, and by the driver in bulks made by hand. The figures that count
+// callers as fill two bulks (or as -callers says), by the driver with one call a
+// document from 128 callers, and by the driver in bulks made by hand, two at the
+// same time. The figures that count
 // are the ratios weft_vs_bulk. The servers are those of scripts/services, so the
 // absolute figures are theirs: of MongoDB and of Google's services they say nothing.
 package main
@@ -23,28 +24,33 @@ import (
 	"weft/internal/servers"
 )
 
-// callers are how many ask an adapter at the same time: what four queues of a
-// worker have by default, and then some.
-const callers = 128
-
-// bulkSize is how many documents a bulk made by hand has.
-const bulkSize = 500
+const (
+	// bulkSize is how many documents a bulk made by hand has.
+	bulkSize = 500
+	// singles are how many callers make calls one by one: more only wait for each other.
+	singles = 128
+	// rounds are how often the sides take turns: a server that has just begun is
+	// slower than one that is warm, and neither side shall have it alone.
+	rounds = 5
+)
 
 // setting is what to measure with.
 type setting struct {
-	posts int
-	slow  int // posts for what is done one by one
-	dir   string
+	posts   int
+	callers int // who ask an adapter at the same time
+	slow    int // posts for what is done one by one
+	dir     string
 }
 
 func main() {
 	posts := flag.Int("posts", 100_000, "posts that each adapter gets")
+	callers := flag.Int("callers", 2*bulkSize, "who ask an adapter at the same time: reindex has 1000, a worker some dozens")
 	slow := flag.Int("slow", 5_000, "posts for the driver's calls one by one, which are compared by rate")
 	only := flag.String("only", "documents,search,archive,load", "what to measure")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "weft-bench")
 	if err == nil {
-		err = measure(context.Background(), setting{posts: *posts, slow: min(*slow, *posts), dir: dir}, strings.Split(*only, ","))
+		err = measure(context.Background(), setting{posts: *posts, callers: *callers, slow: min(*slow, *posts), dir: dir}, strings.Split(*only, ","))
 		err = errors.Join(err, os.RemoveAll(dir))
 	}
 	if err != nil {

@@ -8,23 +8,29 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"weft/models"
 	"weft/storage/elastic"
 	"weft/storage/storagetest"
 )
 
 // benchSearch measures indexing. What is done by hand sends the very documents
-// that the adapter stored, to an index with its mapping.
+// that the adapter sends, the fields that are for searching alone among them, to
+// an index with its mapping. Each round has a month, and so an index, of its own.
 func benchSearch(ctx context.Context, s setting) (err error) {
 	address, err := elasticURL()
 	if err != nil {
 		return err
 	}
 	prefix := fmt.Sprintf("bench%d", time.Now().UnixNano())
-	h := handmade{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: callers}}, root: address}
+	h := handmade{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: singles}}, root: address}
 	defer func() { err = errors.Join(err, h.sweep(ctx, prefix)) }()
 	search, err := elastic.Open(ctx, address+"/"+prefix, elastic.Options{})
 	if err != nil {
@@ -32,32 +38,96 @@ func benchSearch(ctx context.Context, s setting) (err error) {
 	}
 	defer func() { err = errors.Join(err, search.Close()) }()
 
-	docs := storagetest.SearchDocs(s.posts)
+	var weft, bulk, single time.Duration
+	n, slow := s.posts/rounds, s.slow/rounds
+	for round := range rounds {
+		docs := month(round, n)
+		bodies, err := overheard(ctx, address, fmt.Sprintf("%s-heard-%d", prefix, round), docs, s.callers)
+		if err != nil {
+			return err
+		}
+		took, err := putAll(ctx, search, s.callers, docs)
+		if err != nil {
+			return err
+		}
+		weft += took
+		byHand := fmt.Sprintf("%s-hand-%d", prefix, round)
+		if err := h.copyMapping(ctx, monthIndex(prefix, round), byHand); err != nil {
+			return err
+		}
+		took, err = bulks(n, func(from, to int) error { return h.bulk(ctx, byHand, bodies, from, to) })
+		if err != nil {
+			return err
+		}
+		bulk += took
+		took, err = side(slow, singles, func(i int) error {
+			_, err := h.call(ctx, http.MethodPut, fmt.Sprintf("/%s/_doc/single%d?version=1&version_type=external", byHand, i), bodies[i])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		single += took
+	}
+	compare("search", rate(n*rounds, weft), rate(slow*rounds, single), rate(n*rounds, bulk))
+	return h.size(ctx, monthIndex(prefix, 0), n)
+}
+
+func monthIndex(prefix string, round int) string {
+	return fmt.Sprintf("%s-v1-2026-%02d", prefix, 1+round)
+}
+
+// month are the n documents of a round.
+func month(round, n int) []models.SearchDoc {
+	docs := storagetest.SearchDocs(n)
 	for i := range docs {
-		docs[i].CreatedAt = time.Date(2026, 1, 1+i%28, 0, 0, 0, 0, time.UTC) // one month, one index
+		docs[i].ID = fmt.Sprintf("bench.%d.%07d", round, i)
+		docs[i].CreatedAt = time.Date(2026, time.Month(1+round), 1+i%28, 0, 0, 0, 0, time.UTC)
 	}
-	weft, err := side(s.posts, callers, func(i int) error { return search.Put(ctx, docs[i]) })
+	return docs
+}
+
+func putAll(ctx context.Context, search *elastic.Search, callers int, docs []models.SearchDoc) (time.Duration, error) {
+	return side(len(docs), callers, func(i int) error { return search.Put(ctx, docs[i]) })
+}
+
+// overheard returns what the adapter sends for documents: what it keeps out of
+// _source can't be read back.
+func overheard(ctx context.Context, address, prefix string, docs []models.SearchDoc, callers int) ([][]byte, error) {
+	target, err := url.Parse(address)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	docs = nil
-	bodies, err := h.prepare(ctx, prefix, s.posts)
+	var mu sync.Mutex
+	var bodies [][]byte
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/_bulk") {
+			said, _ := io.ReadAll(r.Body) // a shorter one is missed below
+			r.Body = io.NopCloser(bytes.NewReader(said))
+			mu.Lock()
+			for i, line := range bytes.Split(said, []byte("\n")) {
+				if i%2 == 1 { // after the line that says where it belongs
+					bodies = append(bodies, line)
+				}
+			}
+			mu.Unlock()
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer listener.Close()
+	search, err := elastic.Open(ctx, listener.URL+"/"+prefix, elastic.Options{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	bulk, err := bulks(s.posts, func(from, to int) error { return h.bulk(ctx, prefix+"-bulk", bodies, from, to) })
-	if err != nil {
-		return err
+	_, err = putAll(ctx, search, callers, docs)
+	if err := errors.Join(err, search.Close()); err != nil {
+		return nil, err
 	}
-	single, err := side(s.slow, callers, func(i int) error {
-		_, err := h.call(ctx, http.MethodPut, fmt.Sprintf("/%s-single/_doc/%d?version=1&version_type=external", prefix, i), bodies[i])
-		return err
-	})
-	if err != nil {
-		return err
+	if len(bodies) != len(docs) {
+		return nil, fmt.Errorf("the adapter sent %d documents for %d", len(bodies), len(docs))
 	}
-	compare("search", rate(s.posts, weft), rate(s.slow, single), rate(s.posts, bulk))
-	return h.size(ctx, prefix+"-bulk", s.posts)
+	return bodies, nil
 }
 
 // size prints what a document takes on the disk, once its index is merged into
@@ -105,70 +175,24 @@ func (h handmade) call(ctx context.Context, method, path string, body []byte) ([
 	return answer, err
 }
 
-// prepare makes the indices, and returns what the adapter stored.
-func (h handmade) prepare(ctx context.Context, prefix string, n int) ([][]byte, error) {
-	names, err := h.call(ctx, http.MethodGet, "/_cat/indices/"+prefix+"-*?h=index", nil)
+// copyMapping makes an index like another.
+func (h handmade) copyMapping(ctx context.Context, from, to string) error {
+	body, err := h.call(ctx, http.MethodGet, "/"+from+"/_mapping", nil)
 	if err != nil {
-		return nil, err
-	}
-	index, _, _ := strings.Cut(strings.TrimSpace(string(names)), "\n")
-	body, err := h.call(ctx, http.MethodGet, "/"+index+"/_mapping", nil)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	var mappings map[string]struct {
 		Mappings json.RawMessage `json:"mappings"`
 	}
 	if err := json.Unmarshal(body, &mappings); err != nil {
-		return nil, err
+		return err
 	}
-	for _, name := range []string{prefix + "-bulk", prefix + "-single"} {
-		create, err := json.Marshal(map[string]any{"mappings": mappings[index].Mappings, "settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0}})
-		if err != nil {
-			return nil, err
-		}
-		if _, err := h.call(ctx, http.MethodPut, "/"+name, create); err != nil {
-			return nil, err
-		}
+	create, err := json.Marshal(map[string]any{"mappings": mappings[from].Mappings, "settings": map[string]any{"number_of_shards": 1, "number_of_replicas": 0}})
+	if err != nil {
+		return err
 	}
-	if _, err := h.call(ctx, http.MethodPost, "/"+index+"/_refresh", nil); err != nil {
-		return nil, err
-	}
-	return h.read(ctx, index, n)
-}
-
-// read returns every document of an index, page by page.
-func (h handmade) read(ctx context.Context, index string, n int) ([][]byte, error) {
-	bodies := make([][]byte, 0, n)
-	path, ask := "/"+index+"/_search?scroll=1m", []byte(`{"size": 2000, "sort": ["_doc"]}`)
-	for {
-		body, err := h.call(ctx, http.MethodPost, path, ask)
-		if err != nil {
-			return nil, err
-		}
-		var page struct {
-			Scroll string `json:"_scroll_id"`
-			Hits   struct {
-				Hits []struct {
-					Source json.RawMessage `json:"_source"`
-				} `json:"hits"`
-			} `json:"hits"`
-		}
-		if err := json.Unmarshal(body, &page); err != nil {
-			return nil, err
-		}
-		for _, hit := range page.Hits.Hits {
-			bodies = append(bodies, hit.Source)
-		}
-		if len(page.Hits.Hits) == 0 {
-			break
-		}
-		path, ask = "/_search/scroll", fmt.Appendf(nil, `{"scroll": "1m", "scroll_id": %q}`, page.Scroll)
-	}
-	if len(bodies) != n {
-		return nil, fmt.Errorf("the index has %d of %d documents", len(bodies), n)
-	}
-	return bodies, nil
+	_, err = h.call(ctx, http.MethodPut, "/"+to, create)
+	return err
 }
 
 func (h handmade) bulk(ctx context.Context, index string, bodies [][]byte, from, to int) error {
