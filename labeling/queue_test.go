@@ -222,15 +222,14 @@ func TestAnalystAmongOthers(t *testing.T) {
 	o.put(func(it *models.Item) { it.Wanted = 2; it.Parking = false })
 	_, err := o.desk.AnswerAs(t.Context(), analyst("ida"), "i1", 0, color("red"))
 	o.must(err)
-	if it := o.item(); it.Answers[0].Final {
+	it := o.item()
+	if it.Answers[0].Final {
 		t.Errorf("answers %+v", it.Answers)
 	}
-	if verdict, _ := ptr(o.item()).Judge(); verdict != models.Unsettled {
+	if verdict, _ := it.Judge(); verdict != models.Unsettled {
 		t.Errorf("verdict %s after one of two", verdict)
 	}
 }
-
-func ptr(it models.Item) *models.Item { return &it }
 
 func TestSkips(t *testing.T) {
 	o := newOffice(t)
