@@ -81,7 +81,7 @@ bench-analysis: deps ## images a second of decoding and of the models, against P
 bench-stores: deps ## each store's adapter against the bare driver in the same run (ARGS=-posts 1000000)
 	scripts/services run --only mongo,elasticsearch,gcs,bigquery -- go run ./internal/bench/stores $(ARGS)
 
-bench-labeling: ## what the next item costs a labeler, at few and at many open items (ARGS='-items 1000,1000000 -mongo-items 1000,3000')
+bench-labeling: ## what the next item costs a labeler, at few and at many open items (ARGS='-items 1000,1000000 -mongo-items 200,1000')
 	scripts/services run --only mongo -- go run ./internal/bench/labeling $(ARGS)
 
 train: build ## the garment models out of photos, and of people's labels (PHOTOS=~/clothing LABELS=labels/labels.csv WORK=garments, PYTHON of analysis/train's environment)

@@ -111,7 +111,7 @@ func (s *server) itemShown(ctx context.Context, it models.Item) Item {
 	}
 	for _, a := range it.Answers {
 		if a.By == who.Name {
-			out.Mine = ptr(answerShown(ctx, a))
+			out.Mine = new(answerShown(ctx, a))
 		}
 		if analyst {
 			out.Answers = append(out.Answers, answerShown(ctx, a))

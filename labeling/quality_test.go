@@ -63,16 +63,14 @@ func TestQualities(t *testing.T) {
 		said(1, "ann", "red", "navy"), said(1, "bob", "red"), said(3, "ann", "red"), said(3, "bob", "red"), said(3, "carl", "navy"), skip,
 	}, []models.Item{gold, plain})
 	want := []models.LabelerQuality{
-		{Name: "ann", Answers: 2, GoldAsked: 1, GoldRight: 1, Compared: 1, Agreeing: 1, Timed: 2, MedianSeconds: f(2), P90Seconds: f(2.8)},
-		{Name: "bob", Answers: 2, Skips: 1, GoldAsked: 1, Compared: 1, Agreeing: 1, Timed: 3, MedianSeconds: f(2), P90Seconds: f(2.8), ActiveSeconds: f(1.5)},
-		{Name: "carl", Answers: 1, Compared: 1, Timed: 1, MedianSeconds: f(3), P90Seconds: f(3)},
+		{Name: "ann", Answers: 2, GoldAsked: 1, GoldRight: 1, Compared: 1, Agreeing: 1, Timed: 2, MedianSeconds: new(2.0), P90Seconds: new(2.8)},
+		{Name: "bob", Answers: 2, Skips: 1, GoldAsked: 1, Compared: 1, Agreeing: 1, Timed: 3, MedianSeconds: new(2.0), P90Seconds: new(2.8), ActiveSeconds: new(1.5)},
+		{Name: "carl", Answers: 1, Compared: 1, Timed: 1, MedianSeconds: new(3.0), P90Seconds: new(3.0)},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 }
-
-func f(v float64) *float64 { return &v }
 
 // TestBooks reads answers from a store, over its pages.
 func TestBooks(t *testing.T) {

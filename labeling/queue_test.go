@@ -151,12 +151,14 @@ func TestGold(t *testing.T) {
 		t.Error("ann is tested by her own answer")
 	}
 	before := o.labels()
+	o.onUpdate = func() { t.Error("a check wrote the post") }
 	o.now = o.now.Add(time.Second)
 	it, err := often.Answer(t.Context(), ask("bob"), "i1", 0, c.Claim.Token, color("navy"))
 	o.must(err)
 	if verdict, labels := it.Judge(); verdict != models.Settled || labels[0].Values[0] != "red" || !it.Answers[1].Check {
 		t.Errorf("after bob's word: %v %v %+v", verdict, labels, it.Answers)
 	}
+	o.onUpdate = nil
 	if d := cmp.Diff(before, o.labels()); d != "" {
 		t.Errorf("labels changed: %s", d)
 	}
@@ -220,15 +222,14 @@ func TestAnalystAmongOthers(t *testing.T) {
 	o.put(func(it *models.Item) { it.Wanted = 2; it.Parking = false })
 	_, err := o.desk.AnswerAs(t.Context(), analyst("ida"), "i1", 0, color("red"))
 	o.must(err)
-	if it := o.item(); it.Answers[0].Final {
+	it := o.item()
+	if it.Answers[0].Final {
 		t.Errorf("answers %+v", it.Answers)
 	}
-	if verdict, _ := ptr(o.item()).Judge(); verdict != models.Unsettled {
+	if verdict, _ := it.Judge(); verdict != models.Unsettled {
 		t.Errorf("verdict %s after one of two", verdict)
 	}
 }
-
-func ptr(it models.Item) *models.Item { return &it }
 
 func TestSkips(t *testing.T) {
 	o := newOffice(t)

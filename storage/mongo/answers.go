@@ -221,7 +221,7 @@ func (d *Documents) draft(ctx context.Context, item, by string) (*models.Draft, 
 	var s storedDraft
 	err := d.one(ctx, d.byID(cDrafts, draftID(item, by)), &s)
 	if errors.Is(err, models.ErrNotFound) {
-		return nil, nil
+		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
 	var out models.Draft
 	if err == nil {

@@ -219,7 +219,7 @@ func (s *session) draft(item, by string) (*models.Draft, error) {
 	var doc []byte
 	err := absent(s.one(`SELECT doc FROM drafts WHERE item = ? AND by = ?`, []any{item, by}, &doc))
 	if errors.Is(err, models.ErrNotFound) {
-		return nil, nil
+		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
 	var out models.Draft
 	if err == nil {

@@ -8,6 +8,28 @@ import (
 	"weft/models"
 )
 
+// TestDraftsOfADeletedPostGo, too: no port tells of them any more.
+func TestDraftsOfADeletedPostGo(t *testing.T) {
+	d := openAt(t, filepath.Join(t.TempDir(), "docs.db"))
+	run := admitted(t, d, 1)[0]
+	it := models.Item{ID: "i1", Rev: 1, Post: run.Post, Profile: "catalog", State: models.ItemOpen, Wanted: 1, Questions: []models.Question{{Attribute: "brand"}}}
+	if err := d.PutItem(t.Context(), it); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.PutDraft(t.Context(), models.Draft{Item: "i1", By: "ann", Skip: "offensive", SavedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		var n int
+		if err := d.r.one(t.Context(), `SELECT count(*) FROM drafts`, nil, &n); err != nil || n != want {
+			t.Errorf("%d drafts, %v; want %d", n, err, want)
+		}
+		if _, err := d.Update(t.Context(), run.Post, models.Change{Delete: &models.Tombstone{By: "author", At: time.Now()}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestLayout2GetsLanes: the items of a file of layout 2 can be claimed, and their
 // answers are listed.
 func TestLayout2GetsLanes(t *testing.T) {
