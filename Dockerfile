@@ -5,11 +5,23 @@
 #   docker build --build-arg VERSION=$(git describe --always) -t weft:dev .
 #   docker build --target weft -t weft:all-in-one .
 
+FROM node:20.20.2-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci
+COPY api/openapi.json ../api/openapi.json
+COPY web/index.html web/tsconfig.json web/vite.config.ts web/postcss.config.cjs ./
+COPY web/public public
+COPY web/scripts scripts
+COPY web/src src
+RUN npm run build
+
 FROM golang:1.26.8-bookworm AS source
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
+COPY --from=web /src/web/dist web/dist
 # AVIF and HEIC are decoded in a sandbox, never by whatever library the image has;
 # JPEGs by libjpeg-turbo, which leaves out what a rendition doesn't need.
 RUN apt-get update && apt-get install -y --no-install-recommends libturbojpeg0-dev pkg-config && rm -rf /var/lib/apt/lists/*

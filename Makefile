@@ -11,17 +11,32 @@ export GOFLAGS += -tags=nodynamic$(TURBO)
 TESTFLAGS ?= -parallel 16 -timeout 30m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores train lint verify
+.PHONY: help deps web build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores bench-labeling train lint verify
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## see that redis-server and ONNX Runtime are there (root on Debian: install the first, and libjpeg-turbo; the second comes from PyPI)
+deps: ## see that redis-server and ONNX Runtime are there (root on Debian: install the first, libjpeg-turbo and Chromium; the second comes from PyPI)
 	@command -v redis-server >/dev/null || scripts/redis-server.sh
 	@pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null || scripts/turbojpeg.sh
+	@command -v chromium >/dev/null || scripts/chromium.sh
 	@scripts/onnxruntime >/dev/null
 
-build: ## the commands, into bin/
+# What the web app is made of. It is built when one of these is newer than the build.
+WEB := api/openapi.json $(wildcard web/*.json web/*.ts web/*.cjs web/*.html) $(shell find web/src web/public web/scripts -type f ! -name schema.d.ts)
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	@command -v npm >/dev/null || { echo 'the web app is built by Node 20.19 or newer (with npm): install it, then try again' >&2; exit 1; }
+	cd web && npm ci --silent
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB)
+	cd web && npm run --silent build
+	@touch $@
+
+web: web/dist/index.html ## the web app, into web/dist, from where the commands embed it (needs Node)
+
+build: web ## the commands, into bin/
 	@go build -o bin/ ./cmd/...
 
 demo: deps build ## 300 posts through the whole chain (DATA=folder of photos, ARGS=more flags)
@@ -36,7 +51,7 @@ vet: ## go vet
 
 # The end-to-end tests kill processes and wait until everything is right again.
 # They run after the others, so that neither takes the other's time for a fault.
-test: deps vet ## all checks and tests, on servers that are started for them
+test: deps web vet ## all checks and tests, on servers that are started for them
 	scripts/services run -- sh -c 'go test $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e$$) && go test $(TESTFLAGS) ./internal/e2e'
 	@test -z "$(TURBO)" || { echo "== image/jpeg, which builds without libjpeg-turbo have"; \
 		go test -tags=nodynamic -run '^Test(Scalers|DecodeRendition|PrepareTurns|PrepareBears)' ./analysis/image; }
@@ -65,6 +80,9 @@ bench-analysis: deps ## images a second of decoding and of the models, against P
 
 bench-stores: deps ## each store's adapter against the bare driver in the same run (ARGS=-posts 1000000)
 	scripts/services run --only mongo,elasticsearch,gcs,bigquery -- go run ./internal/bench/stores $(ARGS)
+
+bench-labeling: ## what the next item costs a labeler, at few and at many open items (ARGS='-items 1000,1000000 -mongo-items 200,1000')
+	scripts/services run --only mongo -- go run ./internal/bench/labeling $(ARGS)
 
 train: build ## the garment models out of photos, and of people's labels (PHOTOS=~/clothing LABELS=labels/labels.csv WORK=garments, PYTHON of analysis/train's environment)
 	@test -d '$(PHOTOS)' || { echo 'give PHOTOS=folder with train and validation, each with a folder per class'; exit 2; }

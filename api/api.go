@@ -54,6 +54,10 @@ type Params struct {
 	Posts      Posts
 	Images     Images
 	Desk       Desk
+	Claims     Claims
+	Leases     Leases
+	Judgments  Judgments
+	Quality    Quality
 	Pipeline   Pipeline
 	Runs       Runs
 	Profiles   Profiles
@@ -61,9 +65,10 @@ type Params struct {
 	Forgetting Forgetting
 	Campaigns  Campaigns
 	Books      CampaignBooks
-	Provider   Provider // where else one may log in; may be nil
-	Checks     []Check  // of readiness; there may be none
-	Secret     []byte   // signs cursors and links: 32 bytes or more, the same in all processes
+	App        http.Handler // the web app, below appRoot; nil: there is none
+	Provider   Provider     // where else one may log in; may be nil
+	Checks     []Check      // of readiness; there may be none
+	Secret     []byte       // signs cursors and links: 32 bytes or more, the same in all processes
 
 	Rate    float64       // requests a second that one key may send, twice as many at once; 0: as many as it likes
 	Timeout time.Duration // of a request; 30 seconds when zero
@@ -104,6 +109,7 @@ func New(p Params) (http.Handler, error) {
 	s.operations()
 	s.health()
 	s.docs()
+	s.app()
 	return s, nil
 }
 
@@ -112,7 +118,7 @@ func (p *Params) check() error {
 	var missing []string
 	for name, there := range map[string]bool{
 		"Guard": p.Guard != nil, "Keys": p.Keys != nil, "Audit": p.Audit != nil, "Requests": p.Requests != nil, "Search": p.Search != nil,
-		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
+		"Posts": p.Posts != nil, "Images": p.Images != nil, "Desk": p.Desk != nil, "Claims": p.Claims != nil && p.Leases != nil, "Judgments": p.Judgments != nil, "Quality": p.Quality != nil, "Pipeline": p.Pipeline != nil, "Runs": p.Runs != nil,
 		"Profiles": p.Profiles != nil, "Subjects": p.Subjects != nil, "Forgetting": p.Forgetting != nil, "Campaigns": p.Campaigns != nil && p.Books != nil, "Both": p.Both != nil, "Trends": p.Trends != nil, "Exports": p.Exports != nil, "Log": p.Log != nil, "Secret": len(p.Secret) >= 32,
 	} {
 		if !there {
@@ -141,6 +147,7 @@ func (s *server) operations() {
 	s.trends()
 	s.exports()
 	s.labels()
+	s.labelPost()
 	s.profiles()
 	s.pipeline()
 	s.campaigns()
@@ -163,6 +170,20 @@ func settings() huma.Config {
 		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "A login of the web app. Writes need the header " + csrfHeader + " too."},
 	}
 	return c
+}
+
+// appRoot is where the web app is.
+const appRoot = "/app/"
+
+// app puts the web app on the mux. Its files are no secret: what it shows it asks
+// of the operations, with the session of who looks at it.
+func (s *server) app() {
+	if s.App == nil {
+		return
+	}
+	s.open("GET "+appRoot, "GET /{$}")
+	s.mux.Handle("GET "+appRoot, s.App)
+	s.mux.Handle("GET /{$}", http.RedirectHandler(appRoot, http.StatusFound))
 }
 
 // docs puts the documentation on the mux: Swagger UI from this program alone.

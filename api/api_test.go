@@ -24,7 +24,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weft/api"
-	"weft/labeling"
 	"weft/models"
 	"weft/storage/blobs"
 	"weft/storage/sqlite"
@@ -69,9 +68,10 @@ func start(t *testing.T, change func(*api.Params)) *rig {
 		r.keys[role] = r.key(t, string(role), role)
 	}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	labels := newDesk(r.documents)
 	p := api.Params{
 		Search: r.search, Posts: r.documents, Keys: r.documents, Audit: r.documents, Requests: r.documents, Runs: r.documents, Forgetting: r.documents,
-		Images: r.images, Desk: desk{labeling.NewDesk(r.documents, r.documents, nobody{}, time.Now, nil), r.documents}, Pipeline: pipeline{r.documents},
+		Images: r.images, Desk: labels, Claims: labels, Leases: labels, Judgments: labels, Quality: labels, Pipeline: pipeline{r.documents},
 		Both: both{r.search}, Trends: both{r.search}, Exports: files{r.documents, r.images},
 		Profiles: library{r.documents}, Subjects: library{r.documents}, Books: r.documents, Campaigns: planner{}, Secret: bytes.Repeat([]byte{7}, 32), Log: log,
 		Observe: func(route, method string, status int, _ time.Duration) {

@@ -71,15 +71,20 @@ func (s *server) listImages(ctx context.Context, in *PostPath) (*imagesOutput, e
 		return nil, err
 	}
 	out := &imagesOutput{}
-	out.Body.Items = []Image{}
+	out.Body.Items = imagesOf(&post)
+	return out, nil
+}
+
+func imagesOf(post *models.Post) []Image {
+	out := []Image{}
 	for n, m := range post.Media {
 		img := Image{N: n, State: m.State, Reason: m.Reason, Alt: m.Alt, SHA256: m.SHA256, PHash: m.PHash, Type: m.Type, Size: m.Size, Width: m.Width, Height: m.Height}
 		if m.State == models.MediaOK && m.Rendition != "" {
-			img.Path = "/v1/posts/" + in.ID + "/images/" + strconv.Itoa(n)
+			img.Path = "/v1/posts/" + post.ID + "/images/" + strconv.Itoa(n)
 		}
-		out.Body.Items = append(out.Body.Items, img)
+		out = append(out, img)
 	}
-	return out, nil
+	return out
 }
 
 func (s *server) getImage(ctx context.Context, in *imageInput) (*imageOutput, error) {

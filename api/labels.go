@@ -27,29 +27,62 @@ type Desk interface {
 	// Item returns an item, or models.ErrNotFound.
 	Item(ctx context.Context, id string) (models.Item, error)
 	// Answer hands in an answer to an item at a rev (0: at any), else it is
-	// models.ErrConflict. What is wrong with the answer itself is ErrAnswer.
-	Answer(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error)
+	// models.ErrConflict. What is wrong with the answer itself is ErrAnswer; that
+	// the claim was lost to others is ErrClaim.
+	Answer(ctx context.Context, who models.Asker, h Handed, a models.Answer) (models.Item, error)
+}
+
+// ErrClaim means that a claim ran out, and others have its question now.
+var ErrClaim = errors.New("the claim was lost to others")
+
+// Handed says which question is answered, and on what ground.
+type Handed struct {
+	Item  string
+	Rev   int64  // what was read; 0: any
+	Claim string // token; empty: without one
+}
+
+// Question asks for the values of one attribute.
+type Question struct {
+	Attribute  string   `json:"attribute"`
+	Options    []string `json:"options,omitempty" nullable:"false" doc:"What may be chosen; missing: any text."`
+	Multiple   bool     `json:"multiple" doc:"More than one value may be chosen."`
+	Suggestion []string `json:"suggestion,omitempty" nullable:"false" doc:"What a model found."`
+	Confidence float64  `json:"confidence,omitempty" doc:"Of the surest suggestion; 0 to 1."`
+	Model      string   `json:"model,omitempty" doc:"Which model suggests it."`
+	Version    string   `json:"version,omitempty" doc:"Of the model."`
+	Guidelines string   `json:"guidelines,omitempty" doc:"What the profile says to those who answer."`
+	Examples   []string `json:"examples,omitempty" nullable:"false" doc:"Addresses of images that show it."`
 }
 
 // Item is a question to people.
 type Item struct {
-	ID        string            `json:"id"`
-	Rev       int64             `json:"rev"`
-	Post      string            `json:"post"`
-	Profile   string            `json:"profile"`
-	Taxonomy  string            `json:"taxonomy" doc:"Version of the values that may be chosen."`
-	State     models.ItemState  `json:"state" enum:"open,escalated,closed,expired,withdrawn"`
-	Questions []models.Question `json:"questions" nullable:"false"`
-	Reason    string            `json:"reason" doc:"Why it is asked."`
-	Sample    bool              `json:"sample" doc:"Asked as part of the profile's uniform sample."`
-	Wanted    int               `json:"wanted" doc:"Answers wanted before any adjudication."`
-	Given     int               `json:"given" doc:"Answers given."`
-	Verdict   models.Verdict    `json:"verdict" enum:"unsettled,disagree,settled"`
-	Mine      *Answer           `json:"mine,omitempty" doc:"What the one who asks has answered."`
-	Answers   []Answer          `json:"answers,omitempty" nullable:"false" doc:"All answers, for analysts and above: whoever still answers must not see them."`
-	Priority  float64           `json:"priority"`
-	OpenedAt  time.Time         `json:"opened_at"`
-	Due       *time.Time        `json:"due,omitempty"`
+	ID        string           `json:"id"`
+	Rev       int64            `json:"rev"`
+	Post      string           `json:"post"`
+	Profile   string           `json:"profile"`
+	Taxonomy  string           `json:"taxonomy" doc:"Version of the values that may be chosen."`
+	State     models.ItemState `json:"state" enum:"open,escalated,closed,expired,withdrawn"`
+	Questions []Question       `json:"questions" nullable:"false"`
+	Reason    string           `json:"reason" doc:"Why it is asked."`
+	Sample    bool             `json:"sample" doc:"Asked as part of the profile's uniform sample."`
+	Wanted    int              `json:"wanted" doc:"Answers wanted before any adjudication."`
+	Given     int              `json:"given" doc:"Answers given."`
+	Verdict   models.Verdict   `json:"verdict" enum:"unsettled,disagree,settled"`
+	Mine      *Answer          `json:"mine,omitempty" doc:"What the one who asks has answered."`
+	Answers   []Answer         `json:"answers,omitempty" nullable:"false" doc:"All answers, for analysts and above: whoever still answers must not see them."`
+	Priority  float64          `json:"priority"`
+	OpenedAt  time.Time        `json:"opened_at"`
+	Due       *time.Time       `json:"due,omitempty"`
+	Contested bool             `json:"contested,omitempty" doc:"An analyst should decide; only they are told."`
+	Gold      *Gold            `json:"gold,omitempty" doc:"The right answer; only analysts are told."`
+}
+
+// Gold is a right answer.
+type Gold struct {
+	Values map[string][]string `json:"values"`
+	By     string              `json:"by"`
+	At     time.Time           `json:"at"`
 }
 
 // Answer is what one person said.
@@ -58,22 +91,80 @@ type Answer struct {
 	At     time.Time           `json:"at"`
 	Values map[string][]string `json:"values,omitempty"`
 	Skip   string              `json:"skip,omitempty"`
+	Final  bool                `json:"final,omitempty" doc:"An analyst's decision."`
+	Check  bool                `json:"check,omitempty" doc:"Given to a settled gold question: it changes no label. Only analysts are told."`
 }
 
-func itemShown(it models.Item, who models.Principal) Item {
+// itemShown is what whoever asks may see of an item. A labeler doesn't learn
+// what others said, nor that an item is a settled one with a known answer.
+func (s *server) itemShown(ctx context.Context, it models.Item) Item {
+	who := of(ctx).who
+	analyst := who.Role.Allows(models.Analyst)
+	if it.Gold != nil && !analyst {
+		it = disguised(it, who.Name)
+	}
 	verdict, _ := it.Judge()
 	out := Item{
 		ID: it.ID, Rev: it.Rev, Post: it.Post, Profile: it.Profile, Taxonomy: it.Taxonomy, State: it.State,
-		Questions: append([]models.Question{}, it.Questions...), Reason: it.Reason, Sample: it.Sample, Wanted: it.Wanted, Given: len(it.Answers),
+		Questions: s.questions(ctx, &it), Reason: it.Reason, Sample: it.Sample, Wanted: it.Wanted, Given: len(it.Answers),
 		Verdict: verdict, Priority: it.Priority, OpenedAt: it.OpenedAt, Due: moment(it.Due),
 	}
 	for _, a := range it.Answers {
 		if a.By == who.Name {
-			out.Mine = &Answer{a.By, a.At, a.Values, a.Skip}
+			out.Mine = new(answerShown(ctx, a))
 		}
-		if who.Role.Allows(models.Analyst) {
-			out.Answers = append(out.Answers, Answer{a.By, a.At, a.Values, a.Skip})
+		if analyst {
+			out.Answers = append(out.Answers, answerShown(ctx, a))
 		}
+	}
+	if analyst {
+		out.Contested = it.Contested()
+		if it.Gold != nil {
+			out.Gold = &Gold{it.Gold.Values, it.Gold.By, it.Gold.At}
+		}
+	}
+	return out
+}
+
+func answerShown(ctx context.Context, a models.Answer) Answer {
+	out := Answer{By: a.By, At: a.At, Values: a.Values, Skip: a.Skip, Final: a.Final}
+	out.Check = a.Check && of(ctx).who.Role.Allows(models.Analyst)
+	return out
+}
+
+// disguised is a settled gold item as it would be if nobody had answered it but
+// the one who asks.
+func disguised(it models.Item, name string) models.Item {
+	if verdict, _ := it.Judge(); verdict != models.Settled {
+		return it
+	}
+	it.State, it.Wanted = models.ItemOpen, max(1, it.Wanted)
+	var mine []models.Answer
+	for _, a := range it.Answers {
+		if a.By == name {
+			a.Check, it.State = false, models.ItemClosed
+			mine = []models.Answer{a} // the last one holds
+		}
+	}
+	it.Answers, it.Disputed = mine, false
+	return it
+}
+
+// questions adds what the item's profile says to those who answer.
+func (s *server) questions(ctx context.Context, it *models.Item) []Question {
+	out := []Question{}
+	for _, q := range it.Questions {
+		out = append(out, Question{
+			Attribute: q.Attribute, Options: q.Options, Multiple: !q.Single, Suggestion: q.Suggestion, Confidence: q.Confidence, Model: q.Model, Version: q.Version,
+		})
+	}
+	p, err := s.Profiles.Named(ctx, it.Profile)
+	if err != nil || p.Label == nil { // it is no more: then without guidelines
+		return out
+	}
+	for i := range out {
+		g := p.Label.Guidelines[out[i].Attribute]
+		out[i].Guidelines, out[i].Examples = g.Text, g.Examples
 	}
 	return out
 }
@@ -105,7 +196,9 @@ type answerInput struct {
 	IfMatch string `header:"If-Match" maxLength:"64" doc:"ETag of the item that was answered: 412 if it has changed since."`
 	Body    struct {
 		Values map[string][]string `json:"values,omitempty" doc:"For every attribute that is asked for, its values; an empty list says that there is none."`
-		Skip   string              `json:"skip,omitempty" maxLength:"200" doc:"Why it can't be answered, such as several people; goes without values."`
+		Skip   string              `json:"skip,omitempty" maxLength:"200" doc:"Why it can't be answered, one of: not fashion, bad image, several people, not sure, offensive, personal data, or other: and your own words; goes without values."`
+		Claim  string              `json:"claim,omitempty" maxLength:"200" doc:"Token of the claim. If it ran out, the answer is taken all the same, unless others have the question now: then 409, and it is kept as a draft."`
+		Active int64               `json:"active_ms,omitempty" minimum:"0" maximum:"86400000" doc:"How long the page had the focus."`
 	}
 }
 
@@ -114,10 +207,17 @@ func (i *answerInput) Resolve(huma.Context) []error {
 	switch {
 	case (i.Body.Skip == "") == (len(i.Body.Values) == 0):
 		return []error{&huma.ErrorDetail{Location: "body", Message: "expected either values or skip"}}
+	case i.Body.Skip != "" && !skipKnown(i.Body.Skip):
+		return []error{&huma.ErrorDetail{Location: "body.skip", Message: "expected one of: " + strings.Join(models.SkipReasons(), ", ") + ", or other: and words"}}
 	case i.IfMatch != "" && rev(i.IfMatch) == 0:
 		return []error{&huma.ErrorDetail{Location: "header.If-Match", Message: "expected the ETag of an item, such as \"3\""}}
 	}
 	return nil
+}
+
+func skipKnown(reason string) bool {
+	words, other := strings.CutPrefix(reason, models.SkipOther)
+	return slices.Contains(models.SkipReasons(), reason) || other && strings.TrimSpace(words) != ""
 }
 
 func etag(rev int64) string { return strconv.Quote(strconv.FormatInt(rev, 10)) }
@@ -146,6 +246,8 @@ func (s *server) labels() {
 		Description: "In the name of who asks; a second answer of the same one replaces the first. It is durable with the response, and the waiting run goes on.",
 		Errors:      []int{http.StatusNotFound, http.StatusGone, http.StatusPreconditionFailed},
 	}}, s.answerLabel)
+	s.claims()
+	s.judgments()
 }
 
 func (s *server) listLabels(ctx context.Context, in *labelsInput) (*labelsOutput, error) {
@@ -156,7 +258,7 @@ func (s *server) listLabels(ctx context.Context, in *labelsInput) (*labelsOutput
 	out := &labelsOutput{}
 	out.Body.Items = []Item{}
 	for _, it := range items {
-		out.Body.Items = append(out.Body.Items, itemShown(it, of(ctx).who))
+		out.Body.Items = append(out.Body.Items, s.itemShown(ctx, it))
 	}
 	return out, nil
 }
@@ -166,14 +268,17 @@ func (s *server) getLabel(ctx context.Context, in *ItemPath) (*itemOutput, error
 	if err != nil {
 		return nil, s.missing(ctx, "question", err)
 	}
-	return &itemOutput{etag(it.Rev), itemShown(it, of(ctx).who)}, nil
+	return &itemOutput{etag(it.Rev), s.itemShown(ctx, it)}, nil
 }
 
 func (s *server) answerLabel(ctx context.Context, in *answerInput) (*itemOutput, error) {
-	it, err := s.Desk.Answer(ctx, in.ID, rev(in.IfMatch), models.Answer{By: of(ctx).who.Name, Values: in.Body.Values, Skip: in.Body.Skip})
+	it, err := s.Desk.Answer(ctx, asker(ctx), Handed{in.ID, rev(in.IfMatch), in.Body.Claim},
+		models.Answer{By: of(ctx).who.Name, Values: in.Body.Values, Skip: in.Body.Skip, ActiveMS: in.Body.Active})
 	switch {
+	case errors.Is(err, ErrClaim):
+		return nil, huma.Error409Conflict("the claim ran out and others have the question now; your answer is kept as a draft")
 	case errors.Is(err, ErrAnswer) && it.State == models.ItemWithdrawn:
-		return nil, huma.Error410Gone("nobody is asked any more: the post was deleted, or is not to be looked at")
+		return nil, gone()
 	case errors.Is(err, ErrAnswer):
 		return nil, huma.Error422UnprocessableEntity("validation failed", misfits(it, in.Body.Values)...)
 	case errors.Is(err, models.ErrConflict):
@@ -181,9 +286,14 @@ func (s *server) answerLabel(ctx context.Context, in *answerInput) (*itemOutput,
 	case err != nil:
 		return nil, s.missing(ctx, "question", err)
 	}
-	said, _ := json.Marshal(in.Body) // plain data
-	note(ctx, it.ID, fmt.Sprintf("rev %d", it.Rev-1), string(said))
-	return &itemOutput{etag(it.Rev), itemShown(it, of(ctx).who)}, nil
+	note(ctx, it.ID, fmt.Sprintf("rev %d", it.Rev-1), said(in.Body))
+	return &itemOutput{etag(it.Rev), s.itemShown(ctx, it)}, nil
+}
+
+// said is plain data as JSON, for the audit log.
+func said(v any) string {
+	text, _ := json.Marshal(v)
+	return string(text)
 }
 
 // misfits says everything that is wrong with an answer.
@@ -203,6 +313,9 @@ func misfits(it models.Item, values map[string][]string) []error {
 		if !ok {
 			errs = append(errs, &huma.ErrorDetail{Location: "body.values", Message: "expected only what is asked for: " + strings.Join(names, ", ")})
 			continue
+		}
+		if q.Single && len(vs) > 1 {
+			errs = append(errs, &huma.ErrorDetail{Location: "body.values." + name, Message: "expected one value at most"})
 		}
 		for i, v := range vs {
 			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {

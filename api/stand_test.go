@@ -25,16 +25,44 @@ type nobody struct{}
 func (nobody) Wake(context.Context, string, string, string) (bool, error) { return false, nil }
 
 type desk struct {
-	*labeling.Desk
-	*sqlite.Documents
+	*labeling.Queue
+	*labeling.Books
+
+	documents *sqlite.Documents
+}
+
+func newDesk(d *sqlite.Documents) desk {
+	return desk{labeling.NewQueue(labeling.QueueParams{
+		Desk: labeling.NewDesk(d, d, nobody{}, time.Now, nil), Claims: d, Leases: d, Outlook: d,
+		Lease: time.Minute, Gold: 1, Chance: func() float64 { return 0 }, Now: time.Now,
+	}), labeling.NewBooks(d, time.Now), d}
 }
 
 func (d desk) Open(ctx context.Context, profile string, limit int) ([]models.Item, error) {
 	return d.Desk.Open(ctx, profile, limit)
 }
 
-func (d desk) Answer(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
-	it, err := d.AnswerAt(ctx, id, rev, a)
+func (d desk) Item(ctx context.Context, id string) (models.Item, error) {
+	return d.documents.Item(ctx, id)
+}
+
+func (d desk) Answer(ctx context.Context, who models.Asker, h api.Handed, a models.Answer) (models.Item, error) {
+	it, err := d.Queue.Answer(ctx, who, h.Item, h.Rev, h.Claim, a)
+	switch {
+	case errors.Is(err, labeling.ErrMisfit):
+		err = fmt.Errorf("%w: %w", api.ErrAnswer, err)
+	case errors.Is(err, labeling.ErrLost):
+		err = fmt.Errorf("%w: %w", api.ErrClaim, err)
+	}
+	return it, err
+}
+
+func (d desk) Contested(ctx context.Context, profile string, limit int) ([]models.Item, error) {
+	return d.Desk.Contested(ctx, profile, limit)
+}
+
+func (d desk) SetGold(ctx context.Context, id string, g models.Gold) (models.Item, error) {
+	it, err := d.Desk.SetGold(ctx, id, g)
 	if errors.Is(err, labeling.ErrMisfit) {
 		err = fmt.Errorf("%w: %w", api.ErrAnswer, err)
 	}

@@ -86,15 +86,24 @@ func (d *Desk) Answer(ctx context.Context, id string, a models.Answer) (models.I
 // AnswerAt is Answer to the item as it was at a rev: if it has changed since,
 // nothing is written and the error is models.ErrConflict. 0 is any rev.
 func (d *Desk) AnswerAt(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
-	if strings.TrimSpace(a.By) == "" {
+	return d.AnswerAs(ctx, models.Asker{Name: a.By}, id, rev, a)
+}
+
+// AnswerAs is AnswerAt of somebody who may be an analyst: whose word on what
+// others could not settle, or did settle, is final.
+func (d *Desk) AnswerAs(ctx context.Context, who models.Asker, id string, rev int64, a models.Answer) (models.Item, error) {
+	if a.By = who.Name; strings.TrimSpace(a.By) == "" {
 		return models.Item{}, errors.New("labeling: an answer needs the name of who gives it")
 	}
 	a.At = d.now().UTC()
-	it, err := d.add(ctx, id, rev, a)
+	it, checked, err := d.add(ctx, id, rev, a, who.Reviews)
 	if err != nil {
 		return it, err
 	}
 	d.crash("answer.saved")
+	if checked {
+		return it, nil // it tells of the person, and changes nothing else
+	}
 	return it, d.settle(ctx, it, false)
 }
 
@@ -119,31 +128,57 @@ func (d *Desk) Sweep(ctx context.Context) (int, error) {
 }
 
 // add writes the answer into the item, against whoever writes at the same time.
-func (d *Desk) add(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
+func (d *Desk) add(ctx context.Context, id string, rev int64, a models.Answer, reviews bool) (models.Item, bool, error) {
 	for {
 		it, err := d.items.Item(ctx, id)
 		if err != nil {
-			return it, fmt.Errorf("labeling: item %s: %w", id, err)
+			return it, false, fmt.Errorf("labeling: item %s: %w", id, err)
 		}
 		if it.State == models.ItemWithdrawn {
-			return it, fmt.Errorf("labeling: item %s was %w: its post was deleted, or is not to be looked at", id, ErrWithdrawn)
+			return it, false, withdrawn(id)
 		}
 		if rev > 0 && it.Rev != rev {
-			return it, fmt.Errorf("labeling: item %s is at rev %d, not %d: %w", id, it.Rev, rev, models.ErrConflict)
+			return it, false, fmt.Errorf("labeling: item %s is at rev %d, not %d: %w", id, it.Rev, rev, models.ErrConflict)
 		}
 		if err := check(it, a); err != nil {
-			return it, err
+			return it, false, err
 		}
-		it = it.WithAnswer(a)
+		it, checked := answered(it, a, reviews)
 		it.Rev++
 		err = d.items.PutItem(ctx, it)
 		if err == nil {
-			return it, nil
+			return it, checked, nil
 		}
 		if !errors.Is(err, models.ErrConflict) {
-			return it, fmt.Errorf("labeling: save answer to %s: %w", id, err)
+			return it, false, fmt.Errorf("labeling: save answer to %s: %w", id, err)
 		}
 	}
+}
+
+func withdrawn(id string) error {
+	return fmt.Errorf("labeling: item %s was %w: its post was deleted, or is not to be looked at", id, ErrWithdrawn)
+}
+
+// skippedPriority is how much sooner an analyst sees an item that two people
+// skipped, as much as one that nobody answered in time.
+const skippedPriority = 10
+
+// answered adds an answer to an item. To a settled gold item it is a check. An
+// analyst's is final where the others' have disagreed, were none, or had settled
+// it. The second to skip an open item hands it to the analysts.
+func answered(it models.Item, a models.Answer, reviews bool) (models.Item, bool) {
+	verdict, _ := it.Judge()
+	switch {
+	case it.Gold != nil && verdict == models.Settled:
+		a.Check = true
+	case reviews && a.Skip == "":
+		a.Final = it.Contested() || verdict == models.Settled
+	}
+	it = it.WithAnswer(a)
+	if it.State == models.ItemOpen && it.Skipped() {
+		it.State, it.Priority = models.ItemEscalated, it.Priority+skippedPriority
+	}
+	return it, a.Check
 }
 
 // settle wakes the run that waits for the item. If none does, a settled item's
@@ -231,6 +266,9 @@ func check(it models.Item, a models.Answer) error {
 		values, given := a.Values[q.Attribute]
 		if !given {
 			return misfit("labeling: item %s also asks for %q: answer it, if need be with nothing, or skip the item", it.ID, q.Attribute)
+		}
+		if q.Single && len(values) > 1 {
+			return misfit("labeling: %q has one value at most, not %d", q.Attribute, len(values))
 		}
 		for _, v := range values {
 			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {

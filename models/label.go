@@ -37,6 +37,8 @@ type Item struct {
 	Priority  float64    `json:"priority"` // higher first
 	OpenedAt  time.Time  `json:"opened_at"`
 	Due       time.Time  `json:"due,omitzero"`
+	Disputed  bool       `json:"disputed,omitempty"` // answers disagreed, so Wanted was raised; Contested tells whether they still do
+	Gold      *Gold      `json:"gold,omitempty"`
 }
 
 // Question asks for the values of one attribute.
@@ -45,6 +47,9 @@ type Question struct {
 	Options    []string `json:"options,omitempty"` // empty: free text
 	Suggestion []string `json:"suggestion,omitempty"`
 	Confidence float64  `json:"confidence,omitempty"`
+	Model      string   `json:"model,omitempty"` // whose suggestion it is
+	Version    string   `json:"version,omitempty"`
+	Single     bool     `json:"single,omitempty"` // one value at most
 }
 
 // Answer is what one person said. An empty list of values means "there is none".
@@ -53,6 +58,11 @@ type Answer struct {
 	At     time.Time           `json:"at"`
 	Values map[string][]string `json:"values,omitempty"`
 	Skip   string              `json:"skip,omitempty"` // why the person could not say
+
+	Final     bool      `json:"final,omitempty"`     // an analyst's word on a contested item: it decides alone
+	Check     bool      `json:"check,omitempty"`     // given to a settled gold item: it tells of the person, and changes no label
+	ClaimedAt time.Time `json:"claimed_at,omitzero"` // when the item was handed out; none if the claim had run out
+	ActiveMS  int64     `json:"active_ms,omitempty"` // how long the person's page had the focus, as the page says
 }
 
 // ItemID names the question that a profile asks of a post under a taxonomy.
@@ -71,25 +81,22 @@ const (
 	Settled   Verdict = "settled"
 )
 
-// Judge weighs the item's answers: skipped ones don't count, and each
-// attribute needs a strict majority among at least Wanted answers. The labels
-// are those of a settled item.
+// Judge weighs the item's answers: skipped ones and checks don't count, and each
+// attribute needs a strict majority among at least Wanted answers. An analyst's
+// final word decides alone, the newest of several. The labels are those of a
+// settled item.
 func (it *Item) Judge() (Verdict, []Label) {
-	var given []Answer
+	given, final := it.counted()
+	if !final && len(given) < max(1, it.Wanted) {
+		return Unsettled, nil
+	}
 	var by []string
 	var last time.Time
-	for _, a := range it.Answers {
-		if a.Skip != "" {
-			continue
-		}
-		given = append(given, a)
+	for _, a := range given {
 		by = append(by, a.By)
 		if a.At.After(last) {
 			last = a.At
 		}
-	}
-	if len(given) < max(1, it.Wanted) {
-		return Unsettled, nil
 	}
 	var labels []Label
 	for _, q := range it.Questions {
@@ -102,6 +109,20 @@ func (it *Item) Judge() (Verdict, []Label) {
 		})
 	}
 	return Settled, labels
+}
+
+// counted returns the answers that decide, and whether they are one final word.
+func (it *Item) counted() (given []Answer, final bool) {
+	for _, a := range it.Answers {
+		switch {
+		case a.Skip != "" || a.Check:
+		case a.Final && (!final || a.At.After(given[0].At)):
+			given, final = []Answer{a}, true
+		case !final && !a.Final:
+			given = append(given, a)
+		}
+	}
+	return given, final
 }
 
 // majority returns the set of values that more than half of the answers gave.
@@ -128,11 +149,12 @@ func sortedSet(values []string) []string {
 }
 
 // WithAnswer returns the item with a's answer in it; a later answer of the same
-// person replaces the earlier.
+// person replaces the earlier. A check stands beside what the person said when
+// it counted.
 func (it Item) WithAnswer(a Answer) Item {
 	it.Answers = slices.Clone(it.Answers)
 	for i := range it.Answers {
-		if it.Answers[i].By == a.By {
+		if it.Answers[i].By == a.By && it.Answers[i].Check == a.Check {
 			it.Answers[i] = a
 			return it
 		}
@@ -143,7 +165,8 @@ func (it Item) WithAnswer(a Answer) Item {
 
 // ItemFilter selects items, the most valuable first. Empty fields select all.
 type ItemFilter struct {
-	States  []ItemState
-	Profile string
-	Limit   int // 0 means 100
+	States    []ItemState
+	Profile   string
+	Contested bool // only those that an analyst should decide
+	Limit     int  // 0 means 100
 }

@@ -31,6 +31,11 @@
 //	  sample: 0.02                      # ask without waiting, 0 to 1, default 0
 //	  answers: 2                        # 1 to 9, default 1
 //	  attributes: [brand]               # what is asked, default: all that the profile's models find
+//	  guidelines:                       # what people are told, for what is asked; default: nothing
+//	    brand:
+//	      text: Only what is seen or named.
+//	      single: true                  # one value at most, default false
+//	      examples: [https://example.com/a.jpg]
 //	  timeout:
 //	    after: 72h                      # default 72h
 //	    then: escalate                  # escalate, drop or index (marked unchecked), default escalate

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func (r *reader) heavy(top *section) *Heavy {
 }
 
 func (r *reader) label(top *section, p *Profile) *Label {
-	s := top.sub("label", "when", "sample", "answers", "attributes", "timeout")
+	s := top.sub("label", "when", "sample", "answers", "attributes", "guidelines", "timeout")
 	if !s.has("when") && !s.has("sample") {
 		r.doc.errorf(s.at, "label has neither when nor sample, so nobody would ever be asked; leave the section out instead")
 	}
@@ -161,10 +162,33 @@ func (r *reader) label(top *section, p *Profile) *Label {
 	if !s.has("attributes") {
 		l.Attributes = r.given(p)
 	}
+	l.Guidelines = r.guidelines(s, l.Attributes)
 	timeout := s.sub("timeout", "after", "then")
 	l.After = timeout.duration("after", defaultAfter)
 	l.Then = r.then(timeout)
 	return l
+}
+
+// guidelines reads what people are told, by attribute. Only what is asked for
+// may have any: else a misspelt name would be told to nobody.
+func (r *reader) guidelines(label *section, asked []string) map[string]Guideline {
+	if !label.has("guidelines") {
+		return nil
+	}
+	all := label.sub("guidelines", asked...)
+	out := map[string]Guideline{}
+	for _, name := range asked {
+		if !all.has(name) {
+			continue
+		}
+		s := all.sub(name, "text", "single", "examples")
+		body, _ := s.text("text")
+		out[name] = Guideline{Text: body, Single: s.boolean("single", false), Examples: s.words("examples", func(w string) (string, string) {
+			u, err := url.Parse(w)
+			return w, complain(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "", "is no address of an image; give https://…")
+		})}
+	}
+	return out
 }
 
 func (r *reader) then(s *section) Then {

@@ -71,6 +71,21 @@ archive:        { raw: false }
 	}
 }
 
+func TestGuidelines(t *testing.T) {
+	got := parse(t, `
+name: p
+label:
+  sample: 0.5
+  attributes: [brand, color]
+  guidelines:
+    brand: {text: Only what is seen., single: true, examples: ["https://example.com/a.jpg"]}
+`)
+	want := map[string]profile.Guideline{"brand": {Text: "Only what is seen.", Single: true, Examples: []string{"https://example.com/a.jpg"}}}
+	if diff := cmp.Diff(want, got.Label.Guidelines); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestParseDefaults(t *testing.T) {
 	want := &profile.Profile{
 		Name:    "p",

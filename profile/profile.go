@@ -55,8 +55,16 @@ type Label struct {
 	Sample     float64 // the share of posts asked about whatever When says, without parking them
 	Answers    int     // wanted before any adjudication
 	Attributes []string
+	Guidelines map[string]Guideline // by attribute; there may be none
 	After      time.Duration
 	Then       Then
+}
+
+// Guideline is what people are told who answer for one attribute.
+type Guideline struct {
+	Text     string
+	Single   bool     // one value at most
+	Examples []string // addresses of images
 }
 
 // Then is what happens to a question that nobody answered in time.

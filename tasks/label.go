@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,7 +100,7 @@ func (l *Label) judge(ctx context.Context, j Job, it models.Item, rule bool) (Ou
 	case !it.Due.IsZero() && !j.Now.Before(it.Due):
 		return l.expire(ctx, j, it)
 	case verdict == models.Disagree:
-		it.Wanted++
+		it.Wanted, it.Disputed = it.Wanted+1, true
 		it.Rev++
 		it.Priority++ // somebody has to decide between people who did their work
 		if err := l.put(ctx, it); err != nil {
@@ -165,16 +166,31 @@ func (l *Label) questions(j Job) []models.Question {
 		if asked {
 			continue
 		}
-		q := models.Question{Attribute: name, Options: l.Choices.Options(name)}
+		q := models.Question{Attribute: name, Options: l.Choices.Options(name), Single: j.Profile.Label.Guidelines[name].Single}
 		for _, a := range j.Run.Attributes {
-			if a.Name == name && !slices.Contains(q.Suggestion, a.Value) {
-				q.Suggestion = append(q.Suggestion, a.Value)
-				q.Confidence = max(q.Confidence, a.Confidence)
+			if a.Name != name || slices.Contains(q.Suggestion, a.Value) {
+				continue
 			}
+			q.Suggestion = append(q.Suggestion, a.Value)
+			if a.Confidence > q.Confidence || q.Model == "" {
+				q.Model, q.Version = suggester(a)
+			}
+			q.Confidence = max(q.Confidence, a.Confidence)
 		}
 		out = append(out, q)
 	}
 	return out
+}
+
+// suggester is the model behind an attribute; of one that image and text agree
+// on, the one that was surer.
+func suggester(a models.Attribute) (model, version string) {
+	model, version = a.Model, a.Version
+	if model == "" && len(a.Sources) > 0 {
+		best := slices.MaxFunc(a.Sources, func(x, y models.Source) int { return cmp.Compare(x.Confidence, y.Confidence) })
+		model, version = best.Model, best.Version
+	}
+	return model, version
 }
 
 // open returns the item, which an earlier delivery or generation may have
@@ -206,7 +222,7 @@ func (l *Label) open(ctx context.Context, j Job, questions []models.Question, ru
 		it = models.Item{ID: id, Post: j.Post.ID, Profile: j.Run.Profile, Taxonomy: l.Choices.Taxonomy(), OpenedAt: j.Now}
 	}
 	if it.State == models.ItemClosed || withdrawn {
-		it.Answers = nil // their labels are on the post; what is asked now is new
+		it.Answers, it.Disputed, it.Gold = nil, false, nil // their labels are on the post; what is asked now is new
 	}
 	if missing || reopen {
 		it.State, it.Questions, it.Wanted = models.ItemOpen, questions, max(1, j.Profile.Label.Answers)

@@ -17,6 +17,7 @@ import (
 	"weft/internal/config"
 	"weft/internal/demo"
 	"weft/internal/telemetry"
+	"weft/web"
 )
 
 // hurry makes the demo's housekeeping keep pace with somebody who watches.
@@ -69,6 +70,7 @@ what it saved to ask the costly garment model only where the cheap one was unsur
 	f.IntVar(&opt.Posts, "posts", 300, "how many posts")
 	f.Uint64Var(&opt.Seed, "seed", 1, "another seed makes other posts")
 	f.StringVar(&opt.Photos, "photos", "", "take photos from this folder instead of rendering; sub-folders named after garments are the truth")
+	f.BoolVar(&opt.Ask, "ask", false, "leave all questions open, for whoever tries the labeling")
 	f.BoolVar(&exit, "exit", false, "end when the posts are through")
 	f.StringVar(&listen, "listen", "", "address of the user interface (default api.listen)")
 	return cmd
@@ -83,7 +85,7 @@ func openDemo(ctx context.Context, env *cli.Env, tally *demo.Tally) (*app.App, e
 	if _, err := os.Stat(filepath.Join(cfg.Data, "documents.db")); err == nil {
 		return nil, cli.Usage(fmt.Errorf("%s holds data already: remove it, or choose another folder with --data", cfg.Data))
 	}
-	a, err := app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, ONNX: native.ONNX, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
+	a, err := app.New(ctx, cfg, app.Options{Service: "weft-demo", Host: true, Record: tally, ONNX: native.ONNX, History: openHistory, Log: telemetry.NewLogger(env.Stderr, cfg.Log)})
 	if err != nil {
 		return nil, err
 	}
@@ -104,17 +106,18 @@ func runDemo(ctx context.Context, env *cli.Env, a *app.App, opt demo.Options, ex
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	working := make(chan error, 1)
+	working, login := make(chan error, 1), make(chan string, 1)
 	go func() {
+		defer cancel() // without workers the posts would wait for ever
 		if exit {
 			working <- a.Work(ctx)
 			return
 		}
-		working <- up(ctx, env, a, listen)
+		working <- up(ctx, env, a, listen, func(url, key string) { login <- url + web.Root + "#key=" + key })
 	}()
 	result, err := demo.Run(ctx, a, opt)
 	if err == nil {
-		err = env.Print(result, func(w io.Writer) error { return errors.Join(result.WriteText(w), tryNext(w, a, exit)) })
+		err = env.Print(result, func(w io.Writer) error { return errors.Join(result.WriteText(w), tryNext(w, a), visit(w, login, exit)) })
 	}
 	if err == nil && len(result.Problems) > 0 {
 		err = fmt.Errorf("%d posts failed that were not broken on purpose", len(result.Problems))
@@ -127,7 +130,7 @@ func runDemo(ctx context.Context, env *cli.Env, a *app.App, opt demo.Options, ex
 }
 
 // tryNext says where everything is, and what to try.
-func tryNext(w io.Writer, a *app.App, exit bool) error {
+func tryNext(w io.Writer, a *app.App) error {
 	data := a.Config.Data
 	_, err := fmt.Fprintf(w, `
 The history is Parquet, by day and source: %s
@@ -136,8 +139,21 @@ All data lies in %s. Try next, in another terminal:
   bin/enqueuer label list --data %s
   bin/weft query --data %s "SELECT profile, count(*) AS posts FROM posts GROUP BY ALL"
 `, a.HistoryDir, data, data, data, data)
-	if err == nil && !exit {
-		_, err = fmt.Fprintln(w, "It stays up until Ctrl-C.")
-	}
 	return err
+}
+
+// visit says where the web app is, with a link that logs in: what is behind its #
+// no browser sends to any server.
+func visit(w io.Writer, login <-chan string, exit bool) error {
+	if exit {
+		return nil
+	}
+	select {
+	case link := <-login:
+		_, err := fmt.Fprintf(w, "\nThe web app, logged in as admin: %s\nIt stays up until Ctrl-C.\n", link)
+		return err
+	default: // it could not listen, and says so when it ends
+		_, err := fmt.Fprintln(w, "It stays up until Ctrl-C.")
+		return err
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"weft/internal/app/native"
 	"weft/internal/cli"
 	"weft/storage/duckdb"
+	"weft/web"
 )
 
 func upCommand(env *cli.Env) *cobra.Command {
@@ -19,8 +20,8 @@ func upCommand(env *cli.Env) *cobra.Command {
 		Use:   "up",
 		Short: "Run everything until Ctrl-C",
 		Long: `Run everything in one process until Ctrl-C or SIGTERM: all queues, housekeeping,
-the API (/docs/ explains it), the queues' user interface (/asynqmon/), and what
-"queries" and "push.listen" in the configuration name (see enqueuer crawl --help).
+the API (/docs/ explains it) with the web app (/app/), the queues' user interface
+(/asynqmon/), and what "queries" and "push.listen" in the configuration name (see enqueuer crawl --help).
 At the first start an admin's key is made and printed once. All data lies in the data folder; after a crash,
 start it again and it goes on where it was. It ends when what it has begun is
 finished; a second Ctrl-C ends it at once.`,
@@ -35,7 +36,7 @@ finished; a second Ctrl-C ends it at once.`,
 			if listen == "" {
 				listen = a.Config.API.Listen
 			}
-			return up(cmd.Context(), env, a, listen)
+			return up(cmd.Context(), env, a, listen, func(string, string) {})
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "", "address of the API and the monitor (default api.listen)")
@@ -43,8 +44,9 @@ finished; a second Ctrl-C ends it at once.`,
 }
 
 // up works and serves until ctx ends, and then drains; if draining takes
-// longer than it may, the process ends regardless.
-func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
+// longer than it may, the process ends regardless. It tells ready where it
+// listens, and the key if it made the first.
+func up(ctx context.Context, env *cli.Env, a *app.App, listen string, ready func(url, key string)) error {
 	first, err := a.FirstKey(ctx)
 	if err != nil {
 		return err
@@ -67,12 +69,13 @@ func up(ctx context.Context, env *cli.Env, a *app.App, listen string) error {
 	}
 	g.Go(func() error {
 		return a.Serve(ctx, listen, h, func(url string) {
-			fmt.Fprintf(env.Stderr, "api: %s, documented at %s/docs/; queues and journeys: %s/asynqmon/\n", url, url, url)
+			fmt.Fprintf(env.Stderr, "api: %s, documented at %s/docs/; web app: %s%s; queues: %s/asynqmon/\n", url, url, url, web.Root, url)
 			if first != "" {
 				fmt.Fprintf(env.Stderr, "admin's key: %s (shown this once)\n", first)
 			} else {
 				fmt.Fprintln(env.Stderr, "log in with a key that you were given")
 			}
+			ready(url, first)
 		})
 	})
 	return g.Wait()

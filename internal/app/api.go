@@ -12,6 +12,7 @@ import (
 	"weft/api"
 	"weft/api/oidc"
 	"weft/models"
+	"weft/web"
 )
 
 // Guard knows who asks the API and the monitor, by the stored keys and sessions.
@@ -29,12 +30,13 @@ func (a *App) API(ctx context.Context, guard *api.Guard) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, both := ports{a}, readings{a, reader}
+	p, both, labels := ports{a}, readings{a, reader}, a.labelDesk()
 	return api.New(api.Params{
 		Guard: guard, Provider: a.provider(), Keys: a.Documents, Audit: a.Documents, Requests: a.Documents, Secret: secret,
-		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: desk{a}, Runs: a.Documents,
+		Search: a.Search, Posts: a.Documents, Images: a.Blobs, Desk: labels, Claims: labels, Leases: labels, Judgments: labels, Quality: labels, Runs: a.Documents,
 		Both: both, Trends: both, Exports: exportsPort{a, reader},
 		Pipeline: p, Profiles: p, Subjects: p, Forgetting: p, Books: a.Documents, Campaigns: p,
+		App:  web.Handler(),
 		Rate: float64(a.Config.API.Rate), Now: a.opt.Now, Observe: a.Metrics.Request, Log: a.Log,
 		Checks: []api.Check{
 			{Name: "documents", Ask: func(ctx context.Context) error { _, err := a.Documents.Meta(ctx, "ready"); return err }},

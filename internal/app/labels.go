@@ -60,9 +60,23 @@ type labelled struct {
 	Split    string    `json:"split"`
 }
 
+// judged is one line of the judgments: what one person said.
+type judged struct {
+	Item     string    `json:"item"`
+	Post     string    `json:"post"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+	Values   []string  `json:"values"`
+	Skip     string    `json:"skip,omitempty"`
+	Final    bool      `json:"final,omitempty"` // an analyst's decision
+	Check    bool      `json:"check,omitempty"` // to a settled gold item: it changed no label
+	Taxonomy string    `json:"taxonomy"`
+}
+
 // ExportLabels writes the photos whose label is sure to be of what they show: of
 // posts with one image and one value. Each photo goes to train or to validation
-// by a hash of its author, so that nobody is in both.
+// by a hash of its author, so that nobody is in both. The manifest has one line for
+// each photo, judgments.ndjson one for each person's answer about it.
 func (a *App) ExportLabels(ctx context.Context, req LabelExport) (LabelReport, error) {
 	rep := LabelReport{Attribute: req.Attribute, Splits: map[string]map[string]int{trainSplit: {}, validationSplit: {}}, LeftOut: map[string]int{}}
 	if entries, err := os.ReadDir(req.Out); err == nil && len(entries) > 0 {
@@ -142,6 +156,31 @@ func (a *App) exportLabel(ctx context.Context, req LabelExport, p *models.Post, 
 	}
 	rep.Photos++
 	rep.Splits[line.Split][line.Value]++
+	return a.exportJudgments(ctx, req.Attribute, label.Item, m)
+}
+
+// exportJudgments writes who said what of the attribute, if the item is still
+// there: labels may come from elsewhere.
+func (a *App) exportJudgments(ctx context.Context, attribute, item string, m *manifest) error {
+	it, err := a.Documents.Item(ctx, item)
+	if errors.Is(err, models.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, said := range it.Answers {
+		values, asked := said.Values[attribute]
+		if !asked && said.Skip == "" {
+			continue
+		}
+		if err := m.judge(judged{
+			Item: it.ID, Post: it.Post, By: said.By, At: said.At.UTC(), Values: append([]string{}, values...), Skip: said.Skip,
+			Final: said.Final, Check: said.Check, Taxonomy: it.Taxonomy,
+		}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -186,19 +225,20 @@ type manifest struct {
 	dir   string
 	files []*os.File
 	lines *bufio.Writer
+	said  *bufio.Writer
 	csv   *csv.Writer // of the photos to train on, as analysis/train takes them
 }
 
 func newManifest(dir string) (*manifest, error) {
 	m := &manifest{dir: dir}
-	for _, name := range []string{"manifest.ndjson", "labels.csv"} {
+	for _, name := range []string{"manifest.ndjson", "labels.csv", "judgments.ndjson"} {
 		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return nil, errors.Join(err, m.closeFiles())
 		}
 		m.files = append(m.files, f)
 	}
-	m.lines, m.csv = bufio.NewWriter(m.files[0]), csv.NewWriter(m.files[1])
+	m.lines, m.csv, m.said = bufio.NewWriter(m.files[0]), csv.NewWriter(m.files[1]), bufio.NewWriter(m.files[2])
 	return m, m.csv.Write([]string{"class", "path"})
 }
 
@@ -223,9 +263,18 @@ func (m *manifest) add(l labelled, photo []byte) error {
 	return m.csv.Write([]string{l.Value, l.Image})
 }
 
+func (m *manifest) judge(j judged) error {
+	line, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	_, err = m.said.Write(append(line, '\n'))
+	return err
+}
+
 func (m *manifest) close() error {
 	m.csv.Flush()
-	return errors.Join(m.lines.Flush(), m.csv.Error(), m.closeFiles())
+	return errors.Join(m.lines.Flush(), m.said.Flush(), m.csv.Error(), m.closeFiles())
 }
 
 func (m *manifest) closeFiles() error {

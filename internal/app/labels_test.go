@@ -44,7 +44,10 @@ func TestExportLabels(t *testing.T) {
 		if i == 6 {
 			post.Flags = []models.Flag{models.NoIndex}
 		}
-		label := models.Label{Attribute: "garment", Taxonomy: "t1", Values: values, By: []string{"ann", "bob"}, At: r.now()}
+		label := models.Label{Attribute: "garment", Taxonomy: "t1", Values: values, By: []string{"ann", "bob"}, At: r.now(), Item: fmt.Sprint("i", i)}
+		if i%2 == 0 { // the others' labels came without an item
+			r.judged(label.Item, id(i), values)
+		}
 		if _, err := r.app.Documents.Update(r.ctx, id(i), models.Change{Source: &post, Labels: []models.Label{label}}); err != nil {
 			t.Fatal(err)
 		}
@@ -108,6 +111,7 @@ func TestExportLabels(t *testing.T) {
 	if diff := cmp.Diff(train, got); diff != "" {
 		t.Errorf("labels.csv (-train photos +got):\n%s", diff)
 	}
+	r.checkJudgments(filepath.Join(out, "judgments.ndjson"), rep.Photos)
 	pixels := filepath.Join(r.dir, "pixels")
 	if err := evaluate.Preprocess(filepath.Join(out, "train"), pixels, 32, func(int, int) {}); err != nil {
 		t.Fatal(err)
@@ -123,5 +127,58 @@ func TestExportLabels(t *testing.T) {
 	}
 	if _, err := r.app.ExportLabels(r.ctx, app.LabelExport{Attribute: "nothing", Out: filepath.Join(r.dir, "none")}); !errors.Is(err, app.ErrExport) {
 		t.Errorf("of an attribute without labels: %v", err)
+	}
+}
+
+// judged stores an item that two people answered alike, one skipped, and that
+// somebody was tested by.
+func (r *rig) judged(item, post string, values []string) {
+	r.t.Helper()
+	it := models.Item{
+		ID: item, Rev: 1, Post: post, Profile: "plain", Taxonomy: "t1", State: models.ItemClosed, Wanted: 2,
+		Questions: []models.Question{{Attribute: "garment"}},
+	}
+	said := map[string][]string{"garment": append([]string{}, values...)}
+	for _, a := range []models.Answer{
+		{By: "ann", At: r.now(), Values: said}, {By: "bob", At: r.now(), Values: said}, {By: "carl", At: r.now(), Skip: "not sure"},
+		{By: "dora", At: r.now(), Values: map[string][]string{"garment": {"shoe"}}, Check: true},
+	} {
+		it = it.WithAnswer(a)
+	}
+	if err := r.app.Documents.PutItem(r.ctx, it); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// checkJudgments expects one line for each answer about each photo that has an item.
+func (r *rig) checkJudgments(file string, photos int) {
+	r.t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	lines, seen := map[string]int{}, map[string]bool{}
+	for line := range bytes.Lines(text) {
+		var l struct {
+			Item, Post, By, Skip string
+			Values               []string
+			Check                bool
+		}
+		if err := json.Unmarshal(line, &l); err != nil {
+			r.t.Fatal(err)
+		}
+		if seen[l.Item+l.By] || l.Values == nil || (l.Skip != "") != (l.By == "carl") || l.Check != (l.By == "dora") {
+			r.t.Errorf("judgment %s", line)
+		}
+		seen[l.Item+l.By] = true
+		lines[l.Item]++
+	}
+	for item, n := range lines {
+		if n != 4 {
+			r.t.Errorf("%s has %d judgments, want 4", item, n)
+		}
+	}
+	if len(lines) < 4 || len(lines) >= photos {
+		r.t.Errorf("judgments of %d items, %d photos", len(lines), photos)
 	}
 }

@@ -56,8 +56,8 @@ func (a *App) Monitor(guard *api.Guard) (http.Handler, error) {
 	})
 }
 
-// All returns everything that can be asked of Weft at one address: the API, the
-// queues' monitor and the posts' journeys.
+// All returns everything that can be asked of Weft at one address: the API with
+// the web app, the queues' monitor and the posts' journeys.
 func (a *App) All(ctx context.Context) (http.Handler, error) {
 	guard, err := a.Guard()
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *App) All(ctx context.Context) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", asked)
-	for _, path := range []string{"/{$}", "/asynqmon/", "/login", "/logout", "/style.css", "/posts", "/posts/"} {
+	for _, path := range []string{"/asynqmon/", "/login", "/logout", "/style.css", "/posts", "/posts/"} {
 		mux.Handle(path, watched)
 	}
 	return mux, nil

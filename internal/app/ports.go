@@ -2,13 +2,11 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"weft/api"
-	"weft/labeling"
 	"weft/models"
 	"weft/profile"
 )
@@ -100,39 +98,3 @@ func (p ports) Subjects(ctx context.Context, limit int) ([]profile.Subject, prof
 	s, err := p.a.StoredSubjects(ctx, limit)
 	return s.Posts, s.Costs, err
 }
-
-// desk takes answers over the API. Without a queue the run that waits is woken by
-// a worker's sweep.
-type desk struct{ a *App }
-
-// Open lists the questions that want an answer.
-func (d desk) Open(ctx context.Context, profile string, limit int) ([]models.Item, error) {
-	return d.desk().Open(ctx, profile, limit)
-}
-
-// Item returns a question.
-func (d desk) Item(ctx context.Context, id string) (models.Item, error) {
-	return d.a.Documents.Item(ctx, id)
-}
-
-// Answer hands in an answer.
-func (d desk) Answer(ctx context.Context, id string, rev int64, a models.Answer) (models.Item, error) {
-	it, err := d.desk().AnswerAt(ctx, id, rev, a)
-	if errors.Is(err, labeling.ErrMisfit) || errors.Is(err, labeling.ErrWithdrawn) {
-		return it, fmt.Errorf("%w: %w", api.ErrAnswer, err)
-	}
-	return it, err
-}
-
-func (d desk) desk() *labeling.Desk {
-	if d.a.Desk != nil {
-		return d.a.Desk
-	}
-	return labeling.NewDesk(d.a.Documents, d.a.Documents, asleep{}, d.a.opt.Now, d.a.opt.Crash.Hit)
-}
-
-// asleep wakes nobody: there is no queue to put the run into.
-type asleep struct{}
-
-// Wake leaves the run to the sweep of a worker.
-func (asleep) Wake(context.Context, string, string, string) (bool, error) { return true, nil }

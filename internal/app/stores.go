@@ -37,6 +37,10 @@ type Documents interface {
 	queue.Memory
 	labeling.Items
 	labeling.Posts
+	labeling.Claims
+	labeling.Leases
+	labeling.Outlook
+	labeling.Judged
 	history.Staging
 	history.Mover
 	history.Posts

@@ -46,6 +46,7 @@ func layers() []layer {
 		{"weft/storage/bigquery", []string{"weft/models", "weft/storage/newest"}},
 		{"weft/tasks", []string{"weft/models", "weft/profile"}},
 		{"weft/api", []string{"weft/models", "weft/profile", "weft/internal/config"}},
+		{"weft/web", nil},
 		{"weft/api/oidc", models},
 		{"weft/deploy", []string{"weft/internal/config"}},
 		{"weft/internal/config", models},
@@ -55,12 +56,12 @@ func layers() []layer {
 		{"weft/internal/sim", models},
 		{"weft/internal/", []string{
 			"weft/models", "weft/profile", "weft/tasks", "weft/queue", "weft/source", "weft/analysis", "weft/labeling",
-			"weft/storage", "weft/api", "weft/internal",
+			"weft/storage", "weft/api", "weft/web", "weft/internal",
 		}},
 		// A command is flags and words around internal/app. It may read files and
 		// profiles without opening a store, and cmd/weft puts DuckDB on top.
 		{"weft/cmd/", []string{
-			"weft/models", "weft/profile", "weft/source", "weft/analysis", "weft/queue/monitor", "weft/storage/duckdb", "weft/api",
+			"weft/models", "weft/profile", "weft/source", "weft/analysis", "weft/queue/monitor", "weft/storage/duckdb", "weft/api", "weft/web",
 			"weft/internal",
 		}},
 	}

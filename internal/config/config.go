@@ -55,8 +55,10 @@ type Config struct {
 	Log     Log
 	Monitor Monitor
 	API     API
-	Exports Exports
-	Drain   time.Duration // how long SIGTERM waits for running steps
+
+	Labeling Labeling
+	Exports  Exports
+	Drain    time.Duration // how long SIGTERM waits for running steps
 }
 
 // Embedded is the Redis URL that means miniredis in the process.
@@ -218,6 +220,12 @@ type Log struct {
 // Monitor is the queue's user interface.
 type Monitor struct{ Listen string }
 
+// Labeling is how questions are handed to people.
+type Labeling struct {
+	Lease time.Duration
+	Gold  int // in a hundred
+}
+
 // API is the HTTP API.
 type API struct {
 	Listen  string
@@ -277,8 +285,10 @@ func Default() Config {
 		Log:     Log{Level: slog.LevelInfo, Format: "text"},
 		Monitor: Monitor{Listen: "127.0.0.1:8081"},
 		API:     API{Listen: "127.0.0.1:8090", Rate: 50, Session: 12 * time.Hour, OIDC: OIDC{Scopes: []string{"openid", "profile", "email"}, Claim: "groups"}},
-		Exports: Exports{Keep: 7 * 24 * time.Hour, FileRows: 50_000, Lease: time.Minute},
-		Drain:   150 * time.Second,
+
+		Labeling: Labeling{Lease: 5 * time.Minute, Gold: 5},
+		Exports:  Exports{Keep: 7 * 24 * time.Hour, FileRows: 50_000, Lease: time.Minute},
+		Drain:    150 * time.Second,
 
 		Analysis: Analysis{Embedding: "garment-l"},
 	}

@@ -136,6 +136,8 @@ func (c *Config) serviceKeys() []key {
 		text("api.oidc.claim", &oidc.Claim, "The claim that says what somebody may do, a text or a list of them; dots go into it, such as `realm_access.roles`. `email` counts only if the provider has verified the address."),
 		texts("api.oidc.roles", &oidc.Roles, "What its values mean: a list of `value=role`, such as `weft-admins=admin`; of several the highest counts. In the variable: separated by commas."),
 		text("api.oidc.default_role", &oidc.DefaultRole, "Role of whoever has none of these values; empty refuses them."),
+		span("labeling.lease", &c.Labeling.Lease, time.Second, "How long a question stays with whoever took it, without a heartbeat."),
+		integer("labeling.gold", &c.Labeling.Gold, 0, 50, "Of a hundred questions that are handed out, how many test the labeler, if there are any whose right answer an analyst has set."),
 		span("exports.keep", &c.Exports.Keep, time.Minute, "How long finished exports are kept."),
 		number("exports.file_rows", &c.Exports.FileRows, "Posts in a file of an export. A worker that is killed begins the file anew."),
 		span("exports.lease", &c.Exports.Lease, time.Second, "After this long another worker goes on with the exports of one that was killed."),

@@ -35,6 +35,7 @@ type child struct {
 	Import string // NDJSON to import first; empty: none
 	Crawl  bool   // crawls instead of working
 	Label  bool   // answers questions, as a labeler would
+	API    bool   // serves the API instead of working
 	Flaky  string // a folder for the posts that index has seen; it fails once for every third
 	Poison bool   // a post that says "poison" kills the process
 	Outage string // while this file exists, search is away
@@ -78,12 +79,15 @@ func (c child) run() error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	a, err := app.New(ctx, cfg, app.Options{
-		Service: "crash-test", Log: log, Crash: points, Steps: c.steps, Search: c.search, Retry: 100 * time.Millisecond, Pace: 1000,
+		Service: "crash-test", Log: log, Crash: points, Steps: c.steps, Search: c.search, Retry: 100 * time.Millisecond, Pace: 1000, NoQueue: c.API,
 	})
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	if c.API {
+		return a.ServeAPI(ctx, func(string) {})
+	}
 	if c.Crawl {
 		return c.crawl(ctx, a)
 	}

@@ -32,6 +32,7 @@ func TestCommands(t *testing.T) {
 	t.Run("up survives SIGKILL", func(t *testing.T) { testUp(t, bin) })
 	t.Run("up collects", func(t *testing.T) { testUpCollects(t, bin) })
 	t.Run("tutorial", func(t *testing.T) { testTutorial(t, bin) })
+	t.Run("web app", func(t *testing.T) { testWeb(t, bin) })
 	t.Run("export survives SIGKILL", func(t *testing.T) { testExport(t, bin) })
 	t.Run("strangers at the production stores", func(t *testing.T) { testStrangers(t, bin) })
 	t.Run("scripts", func(t *testing.T) {

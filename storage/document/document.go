@@ -65,6 +65,11 @@ func UTCItem(it *models.Item) {
 	it.OpenedAt, it.Due = it.OpenedAt.UTC(), it.Due.UTC()
 	it.Answers = slices.Clone(it.Answers)
 	for i := range it.Answers {
-		it.Answers[i].At = it.Answers[i].At.UTC()
+		it.Answers[i].At, it.Answers[i].ClaimedAt = it.Answers[i].At.UTC(), it.Answers[i].ClaimedAt.UTC()
+	}
+	if it.Gold != nil {
+		g := *it.Gold
+		g.At = g.At.UTC()
+		it.Gold = &g
 	}
 }

@@ -78,7 +78,7 @@ func (d *Documents) redactTimeline(ctx context.Context, post string) error {
 func (d *Documents) withdraw(ctx context.Context, post string, lives bool) error {
 	states := []models.ItemState{models.ItemOpen, models.ItemEscalated}
 	if !lives {
-		states = append(states, models.ItemClosed, models.ItemExpired)
+		states = append(states, models.ItemClosed, models.ItemExpired, models.ItemWithdrawn)
 	}
 	asked := append(bson.D{{Key: "post", Value: post}}, among("state", states)...)
 	items, err := collect[storedItem](ctx, d, d.where(itemsPost, asked))
@@ -90,10 +90,16 @@ func (d *Documents) withdraw(ctx context.Context, post string, lives bool) error
 		if err := decode(items[i].Item, &it); err != nil {
 			return err
 		}
+		if it.State == models.ItemWithdrawn && len(it.Answers) == 0 && it.Gold == nil {
+			continue
+		}
 		it.Rev++
 		it.State = models.ItemWithdrawn
 		if !lives {
 			it = emptied(it)
+			if _, err := d.remove(ctx, d.where(draftsItem, bson.D{{Key: "item", Value: it.ID}})); err != nil {
+				return err
+			}
 		}
 		if err := d.putItem(ctx, it); err != nil {
 			return err
@@ -104,7 +110,7 @@ func (d *Documents) withdraw(ctx context.Context, post string, lives bool) error
 
 // emptied is an item of a deleted post: what it asked for, without what anybody said.
 func emptied(it models.Item) models.Item {
-	it.Parking, it.Answers, it.Reason = false, nil, ""
+	it.Parking, it.Answers, it.Gold, it.Reason = false, nil, nil, ""
 	it.Questions = slices.Clone(it.Questions)
 	for i := range it.Questions {
 		it.Questions[i].Suggestion = nil

@@ -24,6 +24,10 @@ type storedItem struct {
 	Priority float64   `bson:"priority"`
 	OpenedAt time.Time `bson:"opened_at"`
 	Item     bson.Raw  `bson:"item"`
+
+	Lane    string       `bson:"lane,omitempty"`  // see document.Lane; none if nobody may claim it
+	Holds   []storedHold `bson:"holds,omitempty"` // claims, also such as have run out
+	Version int64        `bson:"hv"`              // of lane and holds: whoever decides on them compares it
 }
 
 // What an answered item waits for, as its field says.
@@ -58,15 +62,27 @@ func (d *Documents) putItem(ctx context.Context, it models.Item) error {
 	if err != nil {
 		return err
 	}
+	hidden := false
 	if isOpen(it.State) || it.Rev == 1 {
-		if err := d.mayAsk(ctx, &it); err != nil {
-			return err
-		}
+		hidden, err = d.mayAsk(ctx, &it)
+	} else {
+		hidden, err = d.hiddenPost(ctx, it.Post)
 	}
-	set := bson.D{{Key: "$set", Value: bson.D{
+	if err != nil {
+		return err
+	}
+	var had storedItem
+	if err := d.one(ctx, d.byID(cItems, it.ID).only(with("holds", "hv")), &had); err != nil && !errors.Is(err, models.ErrNotFound) {
+		return err
+	}
+	if err := d.listAnswers(ctx, &it); err != nil {
+		return err
+	}
+	set := append(queued(&it, had.claims(), hidden), bson.E{Key: "$inc", Value: bson.D{{Key: "hv", Value: int64(1)}}})
+	set = merged(set, bson.D{{Key: "$set", Value: bson.D{
 		{Key: "rev", Value: it.Rev}, {Key: "post", Value: it.Post}, {Key: "profile", Value: it.Profile}, {Key: "state", Value: string(it.State)},
 		{Key: "waiting", Value: waitsFor(&it)}, {Key: "priority", Value: it.Priority}, {Key: "opened_at", Value: it.OpenedAt}, {Key: "item", Value: doc},
-	}}}
+	}}})
 	if it.Rev == 1 { // where there is one, its key is in the way
 		err = d.put(ctx, d.where(cItems+primary, bson.D{{Key: "_id", Value: it.ID}, {Key: "rev", Value: int64(0)}}), set)
 		return err
@@ -98,29 +114,39 @@ func waitsFor(it *models.Item) int {
 
 // mayAsk refuses a question about a deleted post, which would stay for ever, and
 // one about a post that nobody is to look at: whoever opens it read an older post.
-func (d *Documents) mayAsk(ctx context.Context, it *models.Item) error {
+// It tells whether the post is hidden.
+func (d *Documents) mayAsk(ctx context.Context, it *models.Item) (hidden bool, err error) {
 	var s stored
-	err := d.one(ctx, d.byID(cPosts, it.Post).only(with("tomb", "adult")), &s)
+	err = d.one(ctx, d.byID(cPosts, it.Post).only(with("tomb", "adult", "hidden")), &s)
 	switch {
 	case errors.Is(err, models.ErrNotFound): // purged, or never here
 		gone, err := d.gone(ctx, it.Post)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if gone {
-			return models.ErrNotFound
+			return false, models.ErrNotFound
 		}
 		_, err = d.update(ctx, d.byID(cStubs, it.Post), incW())
-		return err
+		return false, err
 	case err != nil:
-		return err
+		return false, err
 	case s.Tomb:
-		return models.ErrNotFound
+		return false, models.ErrNotFound
 	case s.Adult:
-		return fmt.Errorf("%w: the post is for adults", models.ErrConflict)
+		return false, fmt.Errorf("%w: the post is for adults", models.ErrConflict)
 	}
 	_, err = d.touch(ctx, it.Post)
-	return err
+	return s.Hidden != 0, err
+}
+
+func (d *Documents) hiddenPost(ctx context.Context, id string) (bool, error) {
+	var s stored
+	err := d.one(ctx, d.byID(cPosts, id).only(with("hidden")), &s)
+	if errors.Is(err, models.ErrNotFound) {
+		err = nil
+	}
+	return s.Hidden != 0, err
 }
 
 // Items returns items, the highest priority first, then the oldest. Open ones
@@ -131,10 +157,13 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 		states = []models.ItemState{models.ItemOpen, models.ItemEscalated, models.ItemClosed, models.ItemExpired, models.ItemWithdrawn}
 	}
 	cond := bson.D{{Key: "state", Value: bson.D{{Key: "$in", Value: states}}}}
+	order := bson.D{{Key: "priority", Value: -1}, {Key: "opened_at", Value: 1}, {Key: "_id", Value: 1}}
+	if f.Contested {
+		return d.contested(ctx, f, order)
+	}
 	if f.Profile != "" {
 		cond = append(cond, bson.E{Key: "profile", Value: f.Profile})
 	}
-	order := bson.D{{Key: "priority", Value: -1}, {Key: "opened_at", Value: 1}, {Key: "_id", Value: 1}}
 	keep := func(*storedItem, *stored) bool { return true }
 	if slices.ContainsFunc(f.States, isOpen) {
 		keep = func(_ *storedItem, p *stored) bool { return p == nil || p.Hidden == 0 && !p.Adult }

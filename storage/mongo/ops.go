@@ -136,6 +136,28 @@ func (d *Documents) update(ctx context.Context, f filter, change any) (int64, er
 	return d.updated(ctx, f, change, false)
 }
 
+// findAndUpdate alters the first document that f finds, and decodes what it then
+// is; ErrNotFound if there is none.
+func (d *Documents) findAndUpdate(ctx context.Context, f filter, change, v any) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	ctx, cancel := d.limited(ctx)
+	defer cancel()
+	opts := options.FindOneAndUpdate().SetReturnDocument(options.After)
+	if f.sort != nil {
+		opts.SetSort(f.sort)
+	}
+	doc, err := d.db.Collection(f.coll).FindOneAndUpdate(ctx, f.cond, change, opts).Raw()
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return models.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return unmarshal(doc, v)
+}
+
 // put is update, but adds the document if there is none.
 // A key that another filter field keeps from matching is ErrConflict.
 func (d *Documents) put(ctx context.Context, f filter, change any) error {

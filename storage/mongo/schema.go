@@ -26,6 +26,8 @@ const (
 	cPosts     = "posts"     // with runs, live timelines and passages, see stored
 	cTimelines = "timelines" // lines of generations that ended
 	cItems     = "items"
+	cDrafts    = "drafts"
+	cAnswers   = "answers" // the items' answers, one by one
 	cBudgets   = "budgets"
 	cResults   = "results"
 	cProfiles  = "profiles"
@@ -52,7 +54,7 @@ const (
 )
 
 func collections() []string {
-	return []string{cPosts, cTimelines, cItems, cBudgets, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
+	return []string{cPosts, cTimelines, cItems, cDrafts, cAnswers, cBudgets, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
 		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cExports,
 		cKeys, cSessions, cLines, cReserved, cMeta}
 }
@@ -86,6 +88,11 @@ func (d *Documents) prepare(ctx context.Context) error {
 	if declared := declaration(); have.Indexes != declared {
 		if err := d.build(ctx); err != nil {
 			return err
+		}
+		if have.Value != "" && !strings.Contains(have.Indexes, itemsLane+" ") { // of a program before lanes
+			if err := d.queueItems(ctx); err != nil {
+				return err
+			}
 		}
 		if err := d.put(ctx, d.byID(cMeta, layoutKey), bson.D{{Key: "$set",
 			Value: bson.D{{Key: "value", Value: layout}, {Key: "indexes", Value: declared}}}}); err != nil {

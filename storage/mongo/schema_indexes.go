@@ -42,6 +42,20 @@ const (
 	itemsPost    = "items/post"
 	itemsWaiting = "items/waiting"
 
+	itemsLane      = "items/lane"
+	itemsOldest    = "items/oldest"
+	itemsContested = "items/contested"
+	itemsGold      = "items/gold"
+	itemsHeld      = "items/held"
+	itemsRunOut    = "items/runout"
+
+	draftsItem = "drafts/item"
+
+	answersItem    = "answers/item"
+	answersBy      = "answers/by"
+	answersProfile = "answers/profile"
+	answersAt      = "answers/at"
+
 	profilesName     = "profiles/name"
 	campaignsStarted = "campaigns/started"
 	resultsInput     = "results/input"
@@ -122,6 +136,20 @@ func otherIndexes() []index {
 			rest: []string{"profile"}},
 		{name: itemsPost, keys: asc("post"), rest: []string{"state"}},
 		{name: itemsWaiting, keys: asc("opened_at", "_id"), partial: bson.D{{Key: "waiting", Value: bson.D{{Key: "$gt", Value: 0}}}}},
+		// lane has an item in it as long as somebody may claim it
+		{name: itemsLane, keys: bson.D{{Key: "lane", Value: 1}, {Key: "priority", Value: -1}, {Key: "opened_at", Value: 1}, {Key: "_id", Value: 1}},
+			partial: has("lane")},
+		{name: itemsOldest, keys: asc("opened_at", "_id"), partial: has("lane"), rest: []string{"profile"}},
+		{name: itemsContested, keys: bson.D{{Key: "contested", Value: 1}, {Key: "priority", Value: -1}, {Key: "opened_at", Value: 1}, {Key: "_id", Value: 1}},
+			partial: has("contested"), rest: []string{"profile", "state"}}, // few are, and all of them open
+		{name: itemsGold, keys: asc("gold", "_id"), partial: has("gold"), rest: []string{"profile", "seen", "holds.by"}}, // people choose them one by one
+		{name: itemsHeld, keys: asc("holds.by"), partial: has("holds.by")},
+		{name: itemsRunOut, keys: asc("holds.expires"), partial: has("holds.expires"), rest: []string{"profile", "holds.by"}}, // as many as people at work
+		{name: draftsItem, keys: asc("item")},
+		{name: answersItem, keys: asc("item")},
+		{name: answersBy, keys: bson.D{{Key: "by", Value: 1}, {Key: "at", Value: -1}, {Key: "item", Value: -1}}, rest: []string{"profile"}},
+		{name: answersProfile, keys: bson.D{{Key: "profile", Value: 1}, {Key: "at", Value: -1}, {Key: "item", Value: -1}}, rest: []string{"skipped"}},
+		{name: answersAt, keys: bson.D{{Key: "at", Value: -1}, {Key: "item", Value: -1}}, rest: []string{"skipped"}},
 		{name: profilesName, keys: bson.D{{Key: "name", Value: 1}, {Key: "put", Value: -1}}},
 		{name: campaignsStarted, keys: bson.D{{Key: "started_at", Value: -1}, {Key: "_id", Value: 1}}},
 		{name: resultsInput, keys: asc("result.input")},

@@ -97,13 +97,16 @@ func (d *Documents) touch(ctx context.Context, id string) (bool, error) {
 // itself what bury needs.
 func (d *Documents) changeStored(ctx context.Context, s *stored, c models.Change) (models.Post, bool, error) {
 	p, err := s.post()
+	hidden := p.Hidden != ""
 	if err != nil || !inMillis(c).Apply(&p) {
 		return p, false, err
 	}
 	document.UTCPost(&p)
 	if c.Delete == nil {
-		err := d.setPost(s, &p)
-		return p, true, err
+		if err := d.setPost(s, &p); err != nil || hidden == (p.Hidden != "") {
+			return p, true, err
+		}
+		return p, true, d.relaneAbout(ctx, p.ID, !hidden)
 	}
 	runs, err := s.runs() // with what their models found, which bury forgets
 	if err != nil {

@@ -61,10 +61,19 @@ func (s *session) putItem(it models.Item) error {
 		n, err = s.exec(`UPDATE items SET rev = ?, state = ?, waiting = ?, priority = ?, opened_at = ?, doc = ? WHERE id = ? AND rev = ?`,
 			it.Rev, string(it.State), waiting, it.Priority, micros(it.OpenedAt), doc, it.ID, it.Rev-1)
 	}
-	if err != nil || n == 1 {
+	if err != nil {
 		return err
 	}
-	return models.ErrConflict
+	if n == 0 {
+		return models.ErrConflict
+	}
+	if err := s.endClaims(&it); err != nil {
+		return err
+	}
+	if err := s.listAnswers(&it); err != nil {
+		return err
+	}
+	return s.relane(&it)
 }
 
 // mayAsk refuses a question about a deleted post, which would stay for ever, and
@@ -93,7 +102,8 @@ func (s *session) mayAsk(it *models.Item) error {
 // woken; else what people said is forgotten too.
 func (s *session) withdraw(post string, lives bool) error {
 	var items []models.Item
-	err := s.each(`SELECT doc FROM items WHERE post = ? AND state <> ?`, []any{post, string(models.ItemWithdrawn)},
+	err := s.each(`SELECT doc FROM items i WHERE post = ? AND (state <> ? OR ? AND EXISTS (SELECT 1 FROM answers a WHERE a.item = i.id))`,
+		[]any{post, string(models.ItemWithdrawn), !lives},
 		func(scan scanner) (err error) {
 			items, err = appendItem(items, scan)
 			return err
@@ -109,6 +119,9 @@ func (s *session) withdraw(post string, lives bool) error {
 		it.State = models.ItemWithdrawn
 		if !lives {
 			it = emptied(it)
+			if _, err := s.exec(`DELETE FROM drafts WHERE item = ?`, it.ID); err != nil {
+				return err
+			}
 		}
 		if err := s.putItem(it); err != nil {
 			return err
@@ -119,7 +132,7 @@ func (s *session) withdraw(post string, lives bool) error {
 
 // emptied is an item of a deleted post: what it asked for, without what anybody said.
 func emptied(it models.Item) models.Item {
-	it.Parking, it.Answers, it.Reason = false, nil, ""
+	it.Parking, it.Answers, it.Gold, it.Reason = false, nil, nil, ""
 	it.Questions = slices.Clone(it.Questions)
 	for i := range it.Questions {
 		it.Questions[i].Suggestion = nil
@@ -149,6 +162,9 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 	}
 	if slices.Contains(f.States, models.ItemOpen) || slices.Contains(f.States, models.ItemEscalated) {
 		where = append(where, "NOT EXISTS (SELECT 1 FROM posts p WHERE p.id = items.post AND (p.hidden > 0 OR p.adult > 0))")
+	}
+	if f.Contested {
+		where = append(where, "contested = 1")
 	}
 	if f.Profile != "" {
 		where, args = append(where, "profile = ?"), append(args, f.Profile)

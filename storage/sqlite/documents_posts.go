@@ -100,7 +100,7 @@ func (s *session) change(id string, c models.Change) (models.Post, bool, error) 
 	if err != nil {
 		return p, false, err
 	}
-	looks := document.LooksOf(&p)
+	looks, hidden := document.LooksOf(&p), p.Hidden != ""
 	if !c.Apply(&p) {
 		return p, false, nil
 	}
@@ -117,11 +117,13 @@ func (s *session) change(id string, c models.Change) (models.Post, bool, error) 
 		author = ?, edited = ?, hidden = ?, adult = ?, urls = ?, doc = ?, raw = ? WHERE id = ?`, append(args, doc, raw, id)...); err != nil {
 		return p, false, err
 	}
-	if c.Delete != nil {
-		err := s.bury(&p)
-		return p, true, err
+	switch {
+	case c.Delete != nil:
+		err = s.bury(&p)
+	case hidden != (p.Hidden != ""):
+		err = s.relaneAbout(id)
 	}
-	return p, true, nil
+	return p, true, err
 }
 
 func (s *session) runsOf(post string) ([]models.Run, error) {

@@ -7,13 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 
-	"weft/models"
 	"weft/storage/document"
 )
 
 // layout is the version of the tables below; the file keeps it in meta.
 // Documents inside the tables carry their own schema version, see upgrade.
-const layout = "2"
+const layout = "3"
 
 // schema holds whatever is searched or compared in columns of its own, and the
 // rest of a document as JSON in doc. Times in columns are microseconds since
@@ -48,10 +47,28 @@ CREATE TABLE IF NOT EXISTS passages(
 	PRIMARY KEY(post, profile, state)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items(
 	id TEXT PRIMARY KEY, rev INTEGER NOT NULL, post TEXT NOT NULL, profile TEXT NOT NULL, state TEXT NOT NULL,
-	waiting INTEGER NOT NULL, priority REAL NOT NULL, opened_at INTEGER NOT NULL, doc BLOB NOT NULL);
+	waiting INTEGER NOT NULL, priority REAL NOT NULL, opened_at INTEGER NOT NULL, doc BLOB NOT NULL,
+	lane TEXT, contested INTEGER NOT NULL DEFAULT 0, gold INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS items_list ON items(state, priority DESC, opened_at);
 CREATE INDEX IF NOT EXISTS items_post ON items(post);
 CREATE INDEX IF NOT EXISTS items_waiting ON items(opened_at) WHERE waiting > 0;
+CREATE INDEX IF NOT EXISTS items_lane ON items(lane, priority DESC, opened_at, id) WHERE lane IS NOT NULL;
+CREATE INDEX IF NOT EXISTS items_oldest ON items(opened_at, profile) WHERE lane IS NOT NULL;
+CREATE INDEX IF NOT EXISTS items_contested ON items(priority DESC, opened_at, id) WHERE contested = 1;
+CREATE INDEX IF NOT EXISTS items_gold ON items(id) WHERE gold = 1;
+CREATE TABLE IF NOT EXISTS claims(
+	item TEXT NOT NULL, by TEXT NOT NULL, token TEXT NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL,
+	profile TEXT NOT NULL, PRIMARY KEY(item, by)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS claims_by ON claims(by);
+CREATE INDEX IF NOT EXISTS claims_expires ON claims(expires);
+CREATE TABLE IF NOT EXISTS drafts(
+	item TEXT NOT NULL, by TEXT NOT NULL, saved INTEGER NOT NULL, doc BLOB NOT NULL, PRIMARY KEY(item, by)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers(
+	item TEXT NOT NULL, by TEXT NOT NULL, checked INTEGER NOT NULL, at INTEGER NOT NULL, profile TEXT NOT NULL,
+	skipped INTEGER NOT NULL, doc BLOB NOT NULL, PRIMARY KEY(item, by, checked)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS answers_by ON answers(by, at, item);
+CREATE INDEX IF NOT EXISTS answers_profile ON answers(profile, at, item);
+CREATE INDEX IF NOT EXISTS answers_at ON answers(at, item);
 CREATE TABLE IF NOT EXISTS budgets(
 	profile TEXT NOT NULL, step TEXT NOT NULL, day TEXT NOT NULL, posts INTEGER NOT NULL, seconds REAL NOT NULL,
 	PRIMARY KEY(profile, step, day)) WITHOUT ROWID;
@@ -114,7 +131,7 @@ const (
 	saltKey   = "salt"
 )
 
-// prepare makes the tables, brings a file of the layout before to this one, and
+// prepare makes the tables, brings a file of an earlier layout to this one, and
 // refuses any other.
 func prepare(ctx context.Context, w *writer) error {
 	return w.do(ctx, func(s *session) error {
@@ -122,14 +139,14 @@ func prepare(ctx context.Context, w *writer) error {
 		if err != nil {
 			return err
 		}
-		switch have {
-		case "", layout:
-		case "1":
-			if err := s.widen(); err != nil {
+		steps, err := upgrades(have)
+		if err != nil {
+			return err
+		}
+		for _, u := range steps {
+			if err := s.alter(u.alter); err != nil {
 				return err
 			}
-		default:
-			return models.Faultf(models.Permanent, "the file has layout %s, this program knows layout %s", have, layout)
 		}
 		if _, err := s.w.conn.ExecContext(ctx, schema); err != nil {
 			return err
@@ -137,8 +154,8 @@ func prepare(ctx context.Context, w *writer) error {
 		if err := s.readSalt(); err != nil {
 			return err
 		}
-		if have == "1" {
-			if err := s.backfill(); err != nil {
+		for _, u := range steps {
+			if err := u.fill(s); err != nil {
 				return err
 			}
 		}

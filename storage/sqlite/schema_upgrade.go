@@ -4,12 +4,20 @@ import (
 	"context"
 	"time"
 
+	"weft/models"
 	"weft/storage/document"
 )
 
-// widen adds the columns of layout 2 to the tables of layout 1.
-func (s *session) widen() error {
-	for _, alter := range []string{
+// upgrade brings a file from one layout to the next: the statements that widen
+// its tables, and what fills the new columns once all tables are there.
+type upgrade struct {
+	alter []string
+	fill  func(s *session) error
+}
+
+// upgrades are the steps from a layout to this program's.
+func upgrades(have string) ([]upgrade, error) {
+	toLayout2 := upgrade{alter: []string{
 		`ALTER TABLE posts ADD COLUMN author BLOB NOT NULL DEFAULT x''`,
 		`ALTER TABLE posts ADD COLUMN edited INTEGER NOT NULL DEFAULT 0`,
 		`ALTER TABLE posts ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0`,
@@ -17,15 +25,62 @@ func (s *session) widen() error {
 		`ALTER TABLE posts ADD COLUMN urls TEXT NOT NULL DEFAULT ''`,
 		`ALTER TABLE stubs ADD COLUMN author BLOB NOT NULL DEFAULT x''`,
 		`ALTER TABLE stubs ADD COLUMN hidden TEXT NOT NULL DEFAULT ''`,
-	} {
-		if _, err := s.w.conn.ExecContext(context.Background(), alter); err != nil {
+	}, fill: (*session).backfill}
+	toLayout3 := upgrade{alter: []string{
+		`ALTER TABLE items ADD COLUMN lane TEXT`,
+		`ALTER TABLE items ADD COLUMN contested INTEGER NOT NULL DEFAULT 0`,
+		`ALTER TABLE items ADD COLUMN gold INTEGER NOT NULL DEFAULT 0`,
+	}, fill: (*session).queueItems}
+	switch have {
+	case "", layout:
+		return nil, nil
+	case "2":
+		return []upgrade{toLayout3}, nil
+	case "1":
+		return []upgrade{toLayout2, toLayout3}, nil
+	default:
+		return nil, models.Faultf(models.Permanent, "the file has layout %s, this program knows layout %s", have, layout)
+	}
+}
+
+func (s *session) alter(statements []string) error {
+	for _, st := range statements {
+		if _, err := s.w.conn.ExecContext(context.Background(), st); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// backfill fills the columns that widen added from the documents, in the
+// queueItems puts the items of layout 2 into their lanes, and lists their
+// answers. It decodes every item once.
+func (s *session) queueItems() error {
+	const page = 500
+	for after := ""; ; {
+		var items []models.Item
+		err := s.each(`SELECT doc FROM items WHERE id > ? ORDER BY id LIMIT ?`, []any{after, page}, func(scan scanner) (err error) {
+			items, err = appendItem(items, scan)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range items {
+			if err := s.listAnswers(&items[i]); err != nil {
+				return err
+			}
+			if err := s.relane(&items[i]); err != nil {
+				return err
+			}
+			after = items[i].ID
+		}
+		if len(items) < page {
+			return nil
+		}
+	}
+}
+
+// backfill fills the columns of layout 2 from the documents, in the
 // upgrade's own transaction: a file is either of one layout or of the other. It
 // decodes every post once, some ten seconds for a million. Stubs of layout 1
 // don't say who wrote their posts, so those are not found by author.

@@ -38,7 +38,7 @@ func openLayout1(t *testing.T) *Documents {
 func TestLayout1IsUpgraded(t *testing.T) {
 	d := openLayout1(t)
 	var layout string
-	if err := d.r.one(t.Context(), `SELECT value FROM meta WHERE key = 'layout'`, nil, &layout); err != nil || layout != "2" {
+	if err := d.r.one(t.Context(), `SELECT value FROM meta WHERE key = 'layout'`, nil, &layout); err != nil || layout != "3" {
 		t.Fatalf("layout %q, %v", layout, err)
 	}
 	p, run, err := d.Load(t.Context(), "weibo.1", "catalog")

@@ -35,6 +35,7 @@ type Store interface {
 	PutItem(ctx context.Context, it models.Item) error
 	Items(ctx context.Context, f models.ItemFilter) ([]models.Item, error)
 	Answered(ctx context.Context, limit int) ([]models.Item, error)
+	LabelStore
 
 	Spent(ctx context.Context, profile string, step models.Step, day string) (models.Spent, error)
 	Results(ctx context.Context, keys []string) (map[string]models.Result, error)
@@ -128,7 +129,7 @@ func Documents(t *testing.T, open func(t *testing.T) Store) {
 		name       string
 		behaviours []behaviour
 	}{
-		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()},
+		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()}, {"claims", claims()},
 		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()}, {"cursors", cursors()}, {"windows", windows()}, {"looks", looks()},
 		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()}, {"access", access()},
 	}

@@ -1,0 +1,58 @@
+// What the tests share: the browser, the API as an admin sees it, and waiting for facts.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+export const url = process.env.WEFT_URL;
+export const key = process.env.WEFT_KEY;
+const shots = process.env.WEFT_SHOTS; // a folder for screenshots; none: none are taken
+
+if (!url || !key) throw new Error('WEFT_URL and WEFT_KEY say where the stack under test is, and an admin’s key');
+
+export async function openBrowser() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+}
+
+/** Asks the API itself: what a page says is held against what the stores hold. */
+export async function api(path, { method = 'GET', body, as = key } = {}) {
+  const r = await fetch(url + path, { method, headers: { Authorization: `Bearer ${as}`, ...(body ? { 'Content-Type': 'application/json' } : {}) }, body: body && JSON.stringify(body) });
+  const text = await r.text();
+  if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${text}`);
+  return text ? JSON.parse(text) : undefined;
+}
+
+export const newKey = async (name, role) => (await api('/v1/keys', { method: 'POST', body: { name, role } })).secret;
+
+/** A page of somebody who has logged in through the form. */
+export async function logIn(browser, secret, { scheme = 'light', width = 1366, height = 820 } = {}) {
+  const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height }, locale: 'en-GB', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(12_000);
+  page.problems = [];
+  page.on('pageerror', (e) => page.problems.push(String(e)));
+  page.on('console', (m) => m.type() === 'error' && page.problems.push(m.text()));
+  await page.goto(url + '/app/');
+  await page.getByPlaceholder('weft_…').fill(secret);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  page.problems.length = 0; // that nobody was logged in the browser calls an error
+  return page;
+}
+
+/** Waits until something is so, and says what it was last if it never is. */
+export async function until(what, ask, seconds = 20) {
+  const end = Date.now() + seconds * 1000;
+  let last;
+  while (Date.now() < end) {
+    last = await ask();
+    if (last) return last;
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  throw new Error(`not within ${seconds} s: ${what}; last: ${JSON.stringify(last)}`);
+}
+
+export async function shoot(page, name) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, name + '.png') });
+}

@@ -1,0 +1,2 @@
+declare module 'uplot/dist/uPlot.min.css';
+declare module '*.css';
