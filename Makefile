@@ -27,7 +27,7 @@ WEB := api/openapi.json $(wildcard web/*.json web/*.ts web/*.cjs web/*.html) $(s
 
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	@command -v npm >/dev/null || { echo 'the web app is built by Node 20.19 or newer (with npm): install it, then try again' >&2; exit 1; }
-	cd web && npm ci --silent
+	cd web && npm ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
 web/dist/index.html: web/node_modules/.package-lock.json $(WEB)
