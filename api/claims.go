@@ -42,9 +42,10 @@ type Claim struct {
 
 // AnswerDraft is an answer that isn't given yet.
 type AnswerDraft struct {
-	Values  map[string][]string `json:"values,omitempty"`
-	Skip    string              `json:"skip,omitempty"`
-	SavedAt time.Time           `json:"saved_at"`
+	Values  map[string][]string      `json:"values,omitempty"`
+	Boxes   map[string][]models.Spot `json:"boxes,omitempty"`
+	Skip    string                   `json:"skip,omitempty"`
+	SavedAt time.Time                `json:"saved_at"`
 }
 
 // Waiting is what else there is.
@@ -73,7 +74,7 @@ func (s *server) claimShown(ctx context.Context, c models.Claimed) Claim {
 		}
 	}
 	if c.Draft != nil {
-		out.Draft = &AnswerDraft{c.Draft.Values, c.Draft.Skip, c.Draft.SavedAt}
+		out.Draft = &AnswerDraft{c.Draft.Values, c.Draft.Boxes, c.Draft.Skip, c.Draft.SavedAt}
 	}
 	return out
 }
@@ -117,9 +118,10 @@ type heartbeatOutput struct {
 type draftInput struct {
 	ItemPath
 	Body struct {
-		Values map[string][]string `json:"values,omitempty" doc:"As far as they are chosen."`
-		Skip   string              `json:"skip,omitempty" maxLength:"200"`
-		Token  string              `json:"token" maxLength:"200" doc:"Of your claim."`
+		Values map[string][]string      `json:"values,omitempty" doc:"As far as they are chosen."`
+		Boxes  map[string][]models.Spot `json:"boxes,omitempty" doc:"As far as they are drawn."`
+		Skip   string                   `json:"skip,omitempty" maxLength:"200"`
+		Token  string                   `json:"token" maxLength:"200" doc:"Of your claim."`
 	}
 }
 
@@ -234,7 +236,7 @@ func (s *server) claimLabel(ctx context.Context, in *ItemPath) (*claimOutput, er
 }
 
 func (s *server) saveDraft(ctx context.Context, in *draftInput) (*draftOutput, error) {
-	d, held, err := s.Leases.SaveDraft(ctx, in.Body.Token, models.Draft{Item: in.ID, By: of(ctx).who.Name, Values: in.Body.Values, Skip: in.Body.Skip})
+	d, held, err := s.Leases.SaveDraft(ctx, in.Body.Token, models.Draft{Item: in.ID, By: of(ctx).who.Name, Values: in.Body.Values, Boxes: in.Body.Boxes, Skip: in.Body.Skip})
 	switch {
 	case errors.Is(err, ErrAnswer):
 		return nil, gone()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -16,8 +17,9 @@ import (
 type Judgments interface {
 	// Given lists answers with their items, the newest first.
 	Given(ctx context.Context, f models.GivenFilter) ([]models.Given, []models.Item, error)
-	// Contested lists the items that an analyst should decide, the most valuable first.
-	Contested(ctx context.Context, profile string, limit int) ([]models.Item, error)
+	// Contested lists the items that an analyst should decide, the most valuable
+	// first, those behind a place in the list (nil: from its beginning).
+	Contested(ctx context.Context, profile string, after *models.ItemPlace, limit int) ([]models.Item, error)
 	// SetGold sets an item's right answer; without values it has none any more.
 	// What is wrong with it is ErrAnswer.
 	SetGold(ctx context.Context, id string, g models.Gold) (models.Item, error)
@@ -45,6 +47,19 @@ type mineOutput struct {
 	Body struct {
 		Items      []MyAnswer `json:"items" nullable:"false"`
 		NextCursor string     `json:"next_cursor,omitempty" doc:"Give it as cursor for the next page; missing on the last."`
+	}
+}
+
+type disputedInput struct {
+	Profile string `query:"profile" maxLength:"32" doc:"Only of this use case."`
+	Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Most questions on a page."`
+	Cursor  string `query:"cursor" maxLength:"400" doc:"next_cursor of the page before."`
+}
+
+type disputedOutput struct {
+	Body struct {
+		Items      []Item `json:"items" nullable:"false"`
+		NextCursor string `json:"next_cursor,omitempty" doc:"Give it as cursor for the next page; missing on the last."`
 	}
 }
 
@@ -150,14 +165,30 @@ func (s *server) listMine(ctx context.Context, in *mineInput) (*mineOutput, erro
 	return out, nil
 }
 
-func (s *server) listDisputed(ctx context.Context, in *labelsInput) (*labelsOutput, error) {
-	items, err := s.Judgments.Contested(ctx, in.Profile, in.Limit)
+func (s *server) listDisputed(ctx context.Context, in *disputedInput) (*disputedOutput, error) {
+	purpose := "disputed\x00" + in.Profile
+	place, ok := s.opened(purpose, in.Cursor)
+	if !ok {
+		return nil, badCursor()
+	}
+	var after *models.ItemPlace
+	if place != "" {
+		after = &models.ItemPlace{}
+		if err := json.Unmarshal([]byte(place), after); err != nil { // signed by us
+			return nil, badCursor()
+		}
+	}
+	items, err := s.Judgments.Contested(ctx, in.Profile, after, in.Limit+1)
 	if err != nil {
 		return nil, s.failed(ctx, "documents", err)
 	}
-	out := &labelsOutput{}
+	out := &disputedOutput{}
 	out.Body.Items = []Item{}
-	for _, it := range items {
+	for i, it := range items {
+		if i == in.Limit {
+			out.Body.NextCursor = s.sealed(purpose, said(items[i-1].Place()))
+			break
+		}
 		out.Body.Items = append(out.Body.Items, s.itemShown(ctx, it))
 	}
 	return out, nil
@@ -180,12 +211,26 @@ func (s *server) gold(ctx context.Context, id string, values map[string][]string
 	case errors.Is(err, ErrAnswer) && it.State == models.ItemWithdrawn:
 		return nil, gone()
 	case errors.Is(err, ErrAnswer):
-		return nil, huma.Error422UnprocessableEntity("validation failed", misfits(it, values)...)
+		return nil, huma.Error422UnprocessableEntity("validation failed", wrongGold(it, values)...)
 	case err != nil:
 		return nil, s.missing(ctx, "question", err)
 	}
 	note(ctx, it.ID, "", said(values))
 	return &itemOutput{etag(it.Rev), s.itemShown(ctx, it)}, nil
+}
+
+// wrongGold says everything that is wrong with a right answer. It says nothing of
+// places: labelers are held against the values.
+func wrongGold(it models.Item, values map[string][]string) []error {
+	boxes := map[string][]models.Spot{}
+	for i := range it.Questions {
+		if q := &it.Questions[i]; q.Kind == models.KindBox {
+			for _, v := range values[q.Attribute] {
+				boxes[q.Attribute] = append(boxes[q.Attribute], models.Spot{Value: v, Image: strings.Repeat("0", 64), Box: models.Box{W: 1, H: 1}})
+			}
+		}
+	}
+	return misfits(it, models.Answer{Values: values, Boxes: boxes})
 }
 
 func (s *server) measureAgreement(ctx context.Context, in *qualityInput) (*agreementOutput, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -44,15 +45,19 @@ type Handed struct {
 
 // Question asks for the values of one attribute.
 type Question struct {
-	Attribute  string   `json:"attribute"`
-	Options    []string `json:"options,omitempty" nullable:"false" doc:"What may be chosen; missing: any text."`
-	Multiple   bool     `json:"multiple" doc:"More than one value may be chosen."`
-	Suggestion []string `json:"suggestion,omitempty" nullable:"false" doc:"What a model found."`
-	Confidence float64  `json:"confidence,omitempty" doc:"Of the surest suggestion; 0 to 1."`
-	Model      string   `json:"model,omitempty" doc:"Which model suggests it."`
-	Version    string   `json:"version,omitempty" doc:"Of the model."`
-	Guidelines string   `json:"guidelines,omitempty" doc:"What the profile says to those who answer."`
-	Examples   []string `json:"examples,omitempty" nullable:"false" doc:"Addresses of images that show it."`
+	Attribute  string         `json:"attribute"`
+	Kind       models.Kind    `json:"kind" enum:"single,multiple,tree,text,box" doc:"What an answer is: one value at most; any number; values of a tree; one's own words; values with the places where they are seen (boxes)."`
+	Options    []string       `json:"options,omitempty" nullable:"false" doc:"What may be chosen; missing: any text."`
+	Multiple   bool           `json:"multiple" doc:"More than one value may be chosen."`
+	Groups     []models.Group `json:"groups,omitempty" nullable:"false" doc:"Of a tree, from the top: each has values, groups among them. Options are those that may be chosen."`
+	Suggestion []string       `json:"suggestion,omitempty" nullable:"false" doc:"What a model found."`
+	Confidence float64        `json:"confidence,omitempty" doc:"Of the surest suggestion; 0 to 1."`
+	Model      string         `json:"model,omitempty" doc:"Which model suggests it."`
+	Version    string         `json:"version,omitempty" doc:"Of the model."`
+	Boxes      []models.Spot  `json:"boxes,omitempty" nullable:"false" doc:"Where a model saw what it suggests."`
+	Longest    int            `json:"longest,omitempty" doc:"Of an answer in one's own words: how many characters it may have."`
+	Guidelines string         `json:"guidelines,omitempty" doc:"What the profile says to those who answer."`
+	Examples   []string       `json:"examples,omitempty" nullable:"false" doc:"Addresses of images that show it."`
 }
 
 // Item is a question to people.
@@ -87,12 +92,13 @@ type Gold struct {
 
 // Answer is what one person said.
 type Answer struct {
-	By     string              `json:"by"`
-	At     time.Time           `json:"at"`
-	Values map[string][]string `json:"values,omitempty"`
-	Skip   string              `json:"skip,omitempty"`
-	Final  bool                `json:"final,omitempty" doc:"An analyst's decision."`
-	Check  bool                `json:"check,omitempty" doc:"Given to a settled gold question: it changes no label. Only analysts are told."`
+	By     string                   `json:"by"`
+	At     time.Time                `json:"at"`
+	Values map[string][]string      `json:"values,omitempty"`
+	Boxes  map[string][]models.Spot `json:"boxes,omitempty" doc:"By attribute: where the values are."`
+	Skip   string                   `json:"skip,omitempty"`
+	Final  bool                     `json:"final,omitempty" doc:"An analyst's decision."`
+	Check  bool                     `json:"check,omitempty" doc:"Given to a settled gold question: it changes no label. Only analysts are told."`
 }
 
 // itemShown is what whoever asks may see of an item. A labeler doesn't learn
@@ -127,7 +133,7 @@ func (s *server) itemShown(ctx context.Context, it models.Item) Item {
 }
 
 func answerShown(ctx context.Context, a models.Answer) Answer {
-	out := Answer{By: a.By, At: a.At, Values: a.Values, Skip: a.Skip, Final: a.Final}
+	out := Answer{By: a.By, At: a.At, Values: a.Values, Boxes: a.Boxes, Skip: a.Skip, Final: a.Final}
 	out.Check = a.Check && of(ctx).who.Role.Allows(models.Analyst)
 	return out
 }
@@ -153,10 +159,18 @@ func disguised(it models.Item, name string) models.Item {
 // questions adds what the item's profile says to those who answer.
 func (s *server) questions(ctx context.Context, it *models.Item) []Question {
 	out := []Question{}
-	for _, q := range it.Questions {
-		out = append(out, Question{
-			Attribute: q.Attribute, Options: q.Options, Multiple: !q.Single, Suggestion: q.Suggestion, Confidence: q.Confidence, Model: q.Model, Version: q.Version,
-		})
+	for i := range it.Questions {
+		q := &it.Questions[i]
+		shown := Question{
+			Attribute: q.Attribute, Kind: q.Form(), Multiple: !q.One(), Groups: q.Groups,
+			Suggestion: q.Suggestion, Confidence: q.Confidence, Model: q.Model, Version: q.Version, Boxes: q.Boxes,
+		}
+		if q.Open() {
+			shown.Longest = models.LongestText
+		} else {
+			shown.Options = q.Choices()
+		}
+		out = append(out, shown)
 	}
 	p, err := s.Profiles.Named(ctx, it.Profile)
 	if err != nil || p.Label == nil { // it is no more: then without guidelines
@@ -195,10 +209,11 @@ type answerInput struct {
 	ItemPath
 	IfMatch string `header:"If-Match" maxLength:"64" doc:"ETag of the item that was answered: 412 if it has changed since."`
 	Body    struct {
-		Values map[string][]string `json:"values,omitempty" doc:"For every attribute that is asked for, its values; an empty list says that there is none."`
-		Skip   string              `json:"skip,omitempty" maxLength:"200" doc:"Why it can't be answered, one of: not fashion, bad image, several people, not sure, offensive, personal data, or other: and your own words; goes without values."`
-		Claim  string              `json:"claim,omitempty" maxLength:"200" doc:"Token of the claim. If it ran out, the answer is taken all the same, unless others have the question now: then 409, and it is kept as a draft."`
-		Active int64               `json:"active_ms,omitempty" minimum:"0" maximum:"86400000" doc:"How long the page had the focus."`
+		Values map[string][]string      `json:"values,omitempty" doc:"For every attribute that is asked for, its values; an empty list says that there is none."`
+		Boxes  map[string][]models.Spot `json:"boxes,omitempty" doc:"For every attribute whose question is of the kind box: where its values are, one or more boxes for each."`
+		Skip   string                   `json:"skip,omitempty" maxLength:"200" doc:"Why it can't be answered, one of: not fashion, bad image, several people, not sure, offensive, personal data, or other: and your own words; goes without values."`
+		Claim  string                   `json:"claim,omitempty" maxLength:"200" doc:"Token of the claim. If it ran out, the answer is taken all the same, unless others have the question now: then 409, and it is kept as a draft."`
+		Active int64                    `json:"active_ms,omitempty" minimum:"0" maximum:"86400000" doc:"How long the page had the focus."`
 	}
 }
 
@@ -272,15 +287,18 @@ func (s *server) getLabel(ctx context.Context, in *ItemPath) (*itemOutput, error
 }
 
 func (s *server) answerLabel(ctx context.Context, in *answerInput) (*itemOutput, error) {
-	it, err := s.Desk.Answer(ctx, asker(ctx), Handed{in.ID, rev(in.IfMatch), in.Body.Claim},
-		models.Answer{By: of(ctx).who.Name, Values: in.Body.Values, Skip: in.Body.Skip, ActiveMS: in.Body.Active})
+	answer := models.Answer{By: of(ctx).who.Name, Values: in.Body.Values, Boxes: in.Body.Boxes, Skip: in.Body.Skip, ActiveMS: in.Body.Active}
+	if err := s.onItsImages(ctx, in.ID, answer.Boxes); err != nil {
+		return nil, err
+	}
+	it, err := s.Desk.Answer(ctx, asker(ctx), Handed{in.ID, rev(in.IfMatch), in.Body.Claim}, answer)
 	switch {
 	case errors.Is(err, ErrClaim):
 		return nil, huma.Error409Conflict("the claim ran out and others have the question now; your answer is kept as a draft")
 	case errors.Is(err, ErrAnswer) && it.State == models.ItemWithdrawn:
 		return nil, gone()
 	case errors.Is(err, ErrAnswer):
-		return nil, huma.Error422UnprocessableEntity("validation failed", misfits(it, in.Body.Values)...)
+		return nil, huma.Error422UnprocessableEntity("validation failed", misfits(it, answer)...)
 	case errors.Is(err, models.ErrConflict):
 		return nil, huma.Error412PreconditionFailed("the question has changed; read it again")
 	case err != nil:
@@ -297,31 +315,54 @@ func said(v any) string {
 }
 
 // misfits says everything that is wrong with an answer.
-func misfits(it models.Item, values map[string][]string) []error {
+func misfits(it models.Item, a models.Answer) []error {
 	var errs []error
-	asked := map[string]models.Question{}
-	var names []string
-	for _, q := range it.Questions {
-		asked[q.Attribute] = q
-		names = append(names, q.Attribute)
-		if _, ok := values[q.Attribute]; !ok {
-			errs = append(errs, &huma.ErrorDetail{Location: "body.values." + q.Attribute, Message: "expected an answer, if need be an empty list"})
+	for _, m := range it.Misfits(a) {
+		where := "body.values"
+		if m.Boxes {
+			where = "body.boxes"
 		}
+		if !m.Unasked {
+			where += "." + m.Attribute
+		}
+		if m.At >= 0 {
+			where += fmt.Sprintf("[%d]", m.At)
+		}
+		errs = append(errs, &huma.ErrorDetail{Location: where, Message: "expected " + m.Wanted})
 	}
-	for name, vs := range values {
-		q, ok := asked[name]
-		if !ok {
-			errs = append(errs, &huma.ErrorDetail{Location: "body.values", Message: "expected only what is asked for: " + strings.Join(names, ", ")})
-			continue
-		}
-		if q.Single && len(vs) > 1 {
-			errs = append(errs, &huma.ErrorDetail{Location: "body.values." + name, Message: "expected one value at most"})
-		}
-		for i, v := range vs {
-			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {
-				errs = append(errs, &huma.ErrorDetail{Location: fmt.Sprintf("body.values.%s[%d]", name, i), Message: "expected one of: " + strings.Join(q.Options, ", ")})
+	return errs
+}
+
+// onItsImages refuses boxes on images that the item's post doesn't have.
+func (s *server) onItsImages(ctx context.Context, item string, boxes map[string][]models.Spot) error {
+	if len(boxes) == 0 {
+		return nil
+	}
+	it, err := s.Desk.Item(ctx, item)
+	if err != nil {
+		return s.missing(ctx, "question", err)
+	}
+	if it.State == models.ItemWithdrawn {
+		return gone()
+	}
+	post, err := s.seen(ctx, it.Post)
+	if err != nil {
+		return err
+	}
+	var keys []string
+	for _, m := range post.Images() {
+		keys = append(keys, m.SHA256)
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(boxes)) {
+		for i, b := range boxes[name] {
+			if !slices.Contains(keys, b.Image) {
+				errs = append(errs, &huma.ErrorDetail{Location: fmt.Sprintf("body.boxes.%s[%d].image", name, i), Message: "expected the SHA-256 of one of the post's images: " + strings.Join(keys, ", ")})
 			}
 		}
 	}
-	return errs
+	if len(errs) > 0 {
+		return huma.Error422UnprocessableEntity("validation failed", errs...)
+	}
+	return nil
 }

@@ -241,3 +241,107 @@ func TestDisputes(t *testing.T) {
 		t.Errorf("still disputed: %+v", got)
 	}
 }
+
+// TestDisputedPages: each disputed question comes once, the most valuable first.
+func TestDisputedPages(t *testing.T) {
+	r := start(t, nil)
+	var want []string
+	for n := range 5 {
+		it := r.question(t, n, func(it *models.Item) {
+			it.Wanted, it.Priority = 2, []float64{.25, 2, .25, 1.0 / 3, .25}[n]
+			it.Answers = []models.Answer{
+				{By: "ann", Values: map[string][]string{"color": {"red"}}}, {By: "bob", Values: map[string][]string{"color": {"navy"}}},
+			}
+		})
+		want = append(want, it.ID)
+	}
+	want = []string{want[1], want[3], want[0], want[2], want[4]}
+	var got []string
+	cursor := ""
+	for page := 0; page < 3; page++ {
+		var list struct {
+			Items      []api.Item
+			NextCursor string `json:"next_cursor"`
+		}
+		a := r.ask(t, "GET", "/v1/labels/disputed?limit=2&profile=catalog&cursor="+cursor, r.as(models.Analyst))
+		a.into(t, &list)
+		for _, it := range list.Items {
+			got = append(got, it.ID)
+		}
+		if (list.NextCursor == "") != (page == 2) {
+			t.Errorf("page %d: %d %s", page, a.status, a.body)
+		}
+		if cursor = list.NextCursor; page == 0 {
+			if a := r.ask(t, "GET", "/v1/labels/disputed?limit=2&cursor="+cursor, r.as(models.Analyst)); a.status != 422 {
+				t.Errorf("the cursor of another query: %d %s", a.status, a.body)
+			}
+		}
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func changed(it models.Item, change func(it *models.Item)) models.Item {
+	it.Rev++
+	change(&it)
+	return it
+}
+
+// TestBoxAnswers: boxes are on the post's images, are drafted, and end on the post.
+func TestBoxAnswers(t *testing.T) {
+	r := start(t, nil)
+	post, it := r.posted(t)
+	image := strings.Repeat("ab12", 16)
+	if err := r.documents.PutItem(t.Context(), changed(it, func(it *models.Item) {
+		it.Wanted = 1
+		it.Questions[0].Kind = models.KindBox
+		it.Questions[0].Boxes = []models.Spot{{Value: "red", Image: image, Box: models.Box{W: .5, H: .5}}}
+		it.Questions[1] = models.Question{Attribute: "note", Kind: models.KindText, Single: true}
+	})); err != nil {
+		t.Fatal(err)
+	}
+	ann := r.person(t, "ann", models.Labeler)
+	got := r.claim(t, ann, `{"profile":"catalog","count":1}`)
+	q := got.Claims[0].Item.Questions
+	if q[0].Kind != models.KindBox || !q[0].Multiple || len(q[0].Boxes) != 1 || q[1].Kind != models.KindText || q[1].Multiple || q[1].Longest != models.LongestText {
+		t.Errorf("questions %+v", q)
+	}
+	path := "/v1/labels/" + it.ID
+	boxes := func(image, box string) string {
+		return `"values":{"color":["red"],"note":["ribbed"]},"boxes":{"color":[{"value":"red","image":"` + image + `","box":` + box + `}]}`
+	}
+	const good = `{"x":0.25,"y":0.5,"w":0.125,"h":0.5}`
+	if a := r.ask(t, "PUT", path+"/draft", body(`{`+boxes(image, good)+`,"token":"`+got.Claims[0].Token+`"}`, ann)); a.status != 200 {
+		t.Errorf("draft: %d %s", a.status, a.body)
+	}
+	var held claimed
+	r.ask(t, "GET", "/v1/labels/claims", ann).into(t, &held)
+	if d := held.Claims[0].Draft; d == nil || d.Boxes["color"][0].Box != (models.Box{X: .25, Y: .5, W: .125, H: .5}) {
+		t.Errorf("draft %+v", d)
+	}
+	for _, c := range []struct{ text, want string }{
+		{boxes(strings.Repeat("0", 64), good), `"message":"expected the SHA-256 of one of the post's images: ` + image + `","location":"body.boxes.color[0].image"`},
+		{boxes(image, `{"x":0.9,"y":0,"w":0.2,"h":1}`), `"message":"expected x, y, w and h in fractions of the image, within it","location":"body.boxes.color[0]"`},
+		{`"values":{"color":["red"],"note":[]}`, `"message":"expected a box for red","location":"body.boxes.color"`},
+		{boxes("x", good), `body.boxes.color[0].image`},
+		{`"values":{"color":[],"note":["` + strings.Repeat("x", 501) + `"]}`, `"message":"expected 1 to 500 characters","location":"body.values.note[0]"`},
+	} {
+		if a := r.ask(t, "POST", path+"/answers", body(`{`+c.text+`}`, ann)); a.status != 422 || !strings.Contains(a.body, c.want) {
+			t.Errorf("%s: %d %s, want %s", c.text, a.status, a.body, c.want)
+		}
+	}
+	if a := r.ask(t, "PUT", path+"/gold", body(`{"values":{"color":["red"],"note":[]}}`, r.as(models.Analyst))); a.status != 200 {
+		t.Errorf("gold without boxes: %d %s", a.status, a.body)
+	}
+	if a := r.ask(t, "DELETE", path+"/gold", r.as(models.Analyst)); a.status != 200 {
+		t.Errorf("no gold any more: %d %s", a.status, a.body)
+	}
+	if a := r.ask(t, "POST", path+"/answers", body(`{`+boxes(image, good)+`}`, ann)); a.status != 200 || !strings.Contains(a.body, `"boxes":{"color":[{"value":"red"`) {
+		t.Errorf("answer: %d %s", a.status, a.body)
+	}
+	a := r.ask(t, "GET", "/v1/posts/"+post.ID+"/attributes", r.as(models.Viewer))
+	if !strings.Contains(a.body, `"boxes":[{"value":"red","image":"`+image+`","box":`+good+`}]`) || !strings.Contains(a.body, `"values":["ribbed"]`) {
+		t.Errorf("the post's attributes: %s", a.body)
+	}
+}

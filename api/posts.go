@@ -175,12 +175,13 @@ type Published struct {
 
 // Answered is what people said of an attribute.
 type Answered struct {
-	Attribute string    `json:"attribute"`
-	Values    []string  `json:"values" nullable:"false" doc:"None: they saw that there is none."`
-	Taxonomy  string    `json:"taxonomy"`
-	Answers   int       `json:"answers" doc:"How many people agreed."`
-	Sample    bool      `json:"sample" doc:"Asked as part of the profile's uniform sample."`
-	At        time.Time `json:"at"`
+	Attribute string        `json:"attribute"`
+	Values    []string      `json:"values" nullable:"false" doc:"None: they saw that there is none."`
+	Boxes     []models.Spot `json:"boxes,omitempty" nullable:"false" doc:"Where they are, if that was asked."`
+	Taxonomy  string        `json:"taxonomy"`
+	Answers   int           `json:"answers" doc:"How many people agreed."`
+	Sample    bool          `json:"sample" doc:"Asked as part of the profile's uniform sample."`
+	At        time.Time     `json:"at"`
 }
 
 type attributesOutput struct {
@@ -219,7 +220,7 @@ func (s *server) getAttributes(ctx context.Context, in *PostPath) (*attributesOu
 	}
 	for _, l := range post.Labels {
 		out.Body.Labels = append(out.Body.Labels, Answered{
-			Attribute: l.Attribute, Values: append([]string{}, l.Values...), Taxonomy: l.Taxonomy, Answers: len(l.By), Sample: l.Sample, At: l.At,
+			Attribute: l.Attribute, Values: append([]string{}, l.Values...), Boxes: l.Boxes, Taxonomy: l.Taxonomy, Answers: len(l.By), Sample: l.Sample, At: l.At,
 		})
 	}
 	return out, nil

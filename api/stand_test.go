@@ -57,8 +57,8 @@ func (d desk) Answer(ctx context.Context, who models.Asker, h api.Handed, a mode
 	return it, err
 }
 
-func (d desk) Contested(ctx context.Context, profile string, limit int) ([]models.Item, error) {
-	return d.Desk.Contested(ctx, profile, limit)
+func (d desk) Contested(ctx context.Context, profile string, after *models.ItemPlace, limit int) ([]models.Item, error) {
+	return d.Desk.Contested(ctx, profile, after, limit)
 }
 
 func (d desk) SetGold(ctx context.Context, id string, g models.Gold) (models.Item, error) {

@@ -140,6 +140,7 @@ func (d *Desk) add(ctx context.Context, id string, rev int64, a models.Answer, r
 		if rev > 0 && it.Rev != rev {
 			return it, false, fmt.Errorf("labeling: item %s is at rev %d, not %d: %w", id, it.Rev, rev, models.ErrConflict)
 		}
+		a.Values = tidied(it, a.Values)
 		if err := check(it, a); err != nil {
 			return it, false, err
 		}
@@ -250,31 +251,8 @@ func misfit(format string, args ...any) error { return unfit{fmt.Errorf(format, 
 
 // check refuses what was not asked, or is no choice.
 func check(it models.Item, a models.Answer) error {
-	if a.Skip != "" {
-		return nil
-	}
-	var names []string
-	for _, q := range it.Questions {
-		names = append(names, q.Attribute)
-	}
-	for name := range a.Values {
-		if !slices.Contains(names, name) {
-			return misfit("labeling: item %s does not ask for %q; it asks for: %s", it.ID, name, strings.Join(names, ", "))
-		}
-	}
-	for _, q := range it.Questions {
-		values, given := a.Values[q.Attribute]
-		if !given {
-			return misfit("labeling: item %s also asks for %q: answer it, if need be with nothing, or skip the item", it.ID, q.Attribute)
-		}
-		if q.Single && len(values) > 1 {
-			return misfit("labeling: %q has one value at most, not %d", q.Attribute, len(values))
-		}
-		for _, v := range values {
-			if len(q.Options) > 0 && !slices.Contains(q.Options, v) {
-				return misfit("labeling: %q is no value of %q; allowed: %s", v, q.Attribute, strings.Join(q.Options, ", "))
-			}
-		}
+	if wrong := it.Misfits(a); len(wrong) > 0 {
+		return misfit("labeling: item %s: %s", it.ID, wrong[0].Wrong)
 	}
 	return nil
 }

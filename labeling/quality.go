@@ -338,7 +338,8 @@ func (d *Desk) SetGold(ctx context.Context, id string, g models.Gold) (models.It
 		if len(g.Values) == 0 {
 			it.Gold = nil
 		} else {
-			if err := check(it, models.Answer{Values: g.Values}); err != nil {
+			g.Values = tidied(it, g.Values)
+			if err := checkGold(it, g); err != nil {
 				return it, err
 			}
 			g.At = d.now().UTC()
@@ -354,9 +355,10 @@ func (d *Desk) SetGold(ctx context.Context, id string, g models.Gold) (models.It
 	}
 }
 
-// Contested lists the items that an analyst should decide, the most valuable first.
-func (d *Desk) Contested(ctx context.Context, profile string, limit int) ([]models.Item, error) {
+// Contested lists the items that an analyst should decide, the most valuable
+// first, those behind a place in the list (nil: from its beginning).
+func (d *Desk) Contested(ctx context.Context, profile string, after *models.ItemPlace, limit int) ([]models.Item, error) {
 	return d.items.Items(ctx, models.ItemFilter{
-		States: []models.ItemState{models.ItemOpen, models.ItemEscalated}, Profile: profile, Contested: true, Limit: limit,
+		States: []models.ItemState{models.ItemOpen, models.ItemEscalated}, Profile: profile, Contested: true, After: after, Limit: limit,
 	})
 }

@@ -185,7 +185,7 @@ func (q *Queue) Answer(ctx context.Context, who models.Asker, id string, rev int
 	}
 	_, err = q.Take(ctx, who, id)
 	if errors.Is(err, models.ErrConflict) {
-		err = q.Leases.PutDraft(ctx, models.Draft{Item: id, By: who.Name, Values: a.Values, Skip: a.Skip, SavedAt: now})
+		err = q.Leases.PutDraft(ctx, models.Draft{Item: id, By: who.Name, Values: a.Values, Boxes: a.Boxes, Skip: a.Skip, SavedAt: now})
 		return models.Item{}, errors.Join(fmt.Errorf("labeling: item %s: %w", id, ErrLost), err)
 	}
 	if err != nil {

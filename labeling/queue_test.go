@@ -2,6 +2,7 @@ package labeling_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,7 +180,7 @@ func TestAdjudication(t *testing.T) {
 	o.put(func(it *models.Item) { it.Wanted = 2; it.Parking = false })
 	o.must(o.answer("ann", "red"))
 	o.must(o.answer("bob", "navy"))
-	contested, err := o.desk.Contested(t.Context(), "quality", 10)
+	contested, err := o.desk.Contested(t.Context(), "quality", nil, 10)
 	o.must(err)
 	if len(contested) != 1 || contested[0].ID != "i1" {
 		t.Fatalf("contested %+v", contested)
@@ -211,7 +212,7 @@ func TestAdjudication(t *testing.T) {
 	if o.labels()["color"] != "red" {
 		t.Errorf("labels %v after the undo", o.labels())
 	}
-	if contested, err = o.desk.Contested(t.Context(), "", 10); err != nil || len(contested) != 0 {
+	if contested, err = o.desk.Contested(t.Context(), "", nil, 10); err != nil || len(contested) != 0 {
 		t.Errorf("contested %+v, %v", contested, err)
 	}
 }
@@ -269,5 +270,51 @@ func TestSingleValues(t *testing.T) {
 	_, err := o.desk.Answer(t.Context(), "i1", models.Answer{By: "ann", Values: map[string][]string{"color": {"red", "navy"}}})
 	if !errors.Is(err, labeling.ErrMisfit) {
 		t.Errorf("two values where one is wanted: %v", err)
+	}
+}
+
+// TestOwnWords: what people write themselves is kept composed, and without blanks
+// around it or line breaks in it; so the same words are the same value.
+func TestOwnWords(t *testing.T) {
+	o := newOffice(t)
+	o.put(func(it *models.Item) {
+		it.Questions = append(it.Questions, models.Question{Attribute: "note", Kind: models.KindText, Single: true}, models.Question{Attribute: "brand"})
+	})
+	values := map[string][]string{"color": {"red"}, "note": {" cafe\u0301\n au\tlait "}, "brand": {"  ", "Acme "}}
+	it, err := o.desk.Answer(t.Context(), "i1", models.Answer{By: "ann", Values: values})
+	o.must(err)
+	want := map[string][]string{"color": {"red"}, "note": {"café au lait"}, "brand": {"Acme"}}
+	if diff := cmp.Diff(want, it.Answers[0].Values); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	_, err = o.desk.SetGold(t.Context(), "i1", models.Gold{Values: map[string][]string{"color": {"red"}, "note": {"cafe\u0301 au lait"}, "brand": {"Acme"}}, By: "ida"})
+	o.must(err)
+	if diff := cmp.Diff(want, o.item().Gold.Values); diff != "" {
+		t.Errorf("gold (-want +got)\n%s", diff)
+	}
+}
+
+// TestBoxes: they are in the item, and in the label on the post; a right answer
+// is of values only.
+func TestBoxes(t *testing.T) {
+	o := newOffice(t)
+	o.put(func(it *models.Item) { it.Questions[0].Kind = models.KindBox })
+	boxes := map[string][]models.Spot{"color": {{Value: "red", Image: strings.Repeat("ab", 32), Box: models.Box{X: .1, Y: .2, W: .3, H: .4}}}}
+	answer := models.Answer{By: "ann", Values: map[string][]string{"color": {"red"}}}
+	if _, err := o.desk.Answer(t.Context(), "i1", answer); !errors.Is(err, labeling.ErrMisfit) {
+		t.Errorf("without a box: %v", err)
+	}
+	_, err := o.desk.SetGold(t.Context(), "i1", models.Gold{Values: answer.Values, By: "ida"})
+	o.must(err)
+	answer.Boxes = boxes
+	_, err = o.desk.Answer(t.Context(), "i1", answer)
+	o.must(err)
+	if diff := cmp.Diff(boxes, o.item().Answers[0].Boxes); diff != "" {
+		t.Errorf("the item's (-want +got)\n%s", diff)
+	}
+	post, _, err := o.docs.Post(t.Context(), "sim.p1")
+	o.must(err)
+	if len(post.Labels) != 1 || cmp.Diff(boxes["color"], post.Labels[0].Boxes) != "" {
+		t.Errorf("the post's labels %+v", post.Labels)
 	}
 }

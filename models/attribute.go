@@ -95,7 +95,8 @@ func MergeResults(old, fresh []Result) []Result {
 type Label struct {
 	Attribute string    `json:"attribute"`
 	Taxonomy  string    `json:"taxonomy"`
-	Values    []string  `json:"values"` // empty: the person saw that there is none
+	Values    []string  `json:"values"`          // empty: the person saw that there is none
+	Boxes     []Spot    `json:"boxes,omitempty"` // where they are, if that was asked
 	By        []string  `json:"by"`
 	At        time.Time `json:"at"`
 	Item      string    `json:"item"`

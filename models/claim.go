@@ -41,6 +41,7 @@ type Draft struct {
 	Item    string              `json:"item"`
 	By      string              `json:"by"`
 	Values  map[string][]string `json:"values,omitempty"`
+	Boxes   map[string][]Spot   `json:"boxes,omitempty"`
 	Skip    string              `json:"skip,omitempty"`
 	SavedAt time.Time           `json:"saved_at"`
 }

@@ -49,7 +49,11 @@ type Question struct {
 	Confidence float64  `json:"confidence,omitempty"`
 	Model      string   `json:"model,omitempty"` // whose suggestion it is
 	Version    string   `json:"version,omitempty"`
-	Single     bool     `json:"single,omitempty"` // one value at most
+	Single     bool     `json:"single,omitempty"`  // one value at most
+	Kind       Kind     `json:"kind,omitempty"`    // empty: single or multiple, as Single says
+	Groups     []Group  `json:"groups,omitempty"`  // of a tree, from the top
+	Partial    bool     `json:"partial,omitempty"` // of a tree: a group alone is an answer
+	Boxes      []Spot   `json:"boxes,omitempty"`   // where a model saw what it suggests
 }
 
 // Answer is what one person said. An empty list of values means "there is none".
@@ -57,7 +61,8 @@ type Answer struct {
 	By     string              `json:"by"`
 	At     time.Time           `json:"at"`
 	Values map[string][]string `json:"values,omitempty"`
-	Skip   string              `json:"skip,omitempty"` // why the person could not say
+	Boxes  map[string][]Spot   `json:"boxes,omitempty"` // of the attributes that are asked for with their places
+	Skip   string              `json:"skip,omitempty"`  // why the person could not say
 
 	Final     bool      `json:"final,omitempty"`     // an analyst's word on a contested item: it decides alone
 	Check     bool      `json:"check,omitempty"`     // given to a settled gold item: it tells of the person, and changes no label
@@ -106,6 +111,7 @@ func (it *Item) Judge() (Verdict, []Label) {
 		}
 		labels = append(labels, Label{
 			Attribute: q.Attribute, Taxonomy: it.Taxonomy, Values: values, By: by, At: last, Item: it.ID, Sample: it.Sample,
+			Boxes: placed(given, q.Attribute, values),
 		})
 	}
 	return Settled, labels
@@ -142,6 +148,19 @@ func majority(answers []Answer, attribute string) ([]string, bool) {
 	return nil, false
 }
 
+// placed returns the boxes of the newest answer that gave these values: people
+// agree on values, and boxes of several are not mixed.
+func placed(answers []Answer, attribute string, values []string) []Spot {
+	var out []Spot
+	var at time.Time
+	for _, a := range answers {
+		if !a.At.Before(at) && len(a.Boxes[attribute]) > 0 && slices.Equal(sortedSet(a.Values[attribute]), values) {
+			out, at = a.Boxes[attribute], a.At
+		}
+	}
+	return out
+}
+
 func sortedSet(values []string) []string {
 	s := slices.Clone(values)
 	slices.Sort(s)
@@ -167,6 +186,17 @@ func (it Item) WithAnswer(a Answer) Item {
 type ItemFilter struct {
 	States    []ItemState
 	Profile   string
-	Contested bool // only those that an analyst should decide
-	Limit     int  // 0 means 100
+	Contested bool       // only those that an analyst should decide
+	After     *ItemPlace // cursor: the last one seen
+	Limit     int        // 0 means 100
 }
+
+// ItemPlace is where an item stands in a list of the most valuable first.
+type ItemPlace struct {
+	Priority float64
+	OpenedAt time.Time
+	ID       string
+}
+
+// Place tells where the item stands.
+func (it *Item) Place() ItemPlace { return ItemPlace{it.Priority, it.OpenedAt, it.ID} }

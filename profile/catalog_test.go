@@ -34,6 +34,11 @@ func (catalog) Attributes() []string {
 	return []string{"color", "color_family", "garment", "brand", "material", "style", "occasion", "category"}
 }
 
+// Options has brands in the people's own words.
+func (catalog) Options(attribute string) []string {
+	return map[string][]string{"category": {"shirt", "t-shirt", "skirt", "hat"}, "color": {"red", "navy"}}[attribute]
+}
+
 func (c catalog) CheckModel(name string, params map[string]any) (models.ModelRef, error) {
 	known := c.params(name)
 	var names []string

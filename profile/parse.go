@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,7 +19,12 @@ import (
 //	AttributesOf(refs []models.ModelRef) []string
 //
 // (the attributes that these models find) narrows the default of
-// label.attributes to what the profile's own models find.
+// label.attributes to what the profile's own models find. With a method
+//
+//	Options(attribute string) []string
+//
+// (the values that may be chosen; none: any) the groups of a tree are held
+// against them.
 type Catalog interface {
 	// Models returns the names of the models that may run at step.
 	Models(step models.Step) []string
@@ -167,28 +171,6 @@ func (r *reader) label(top *section, p *Profile) *Label {
 	l.After = timeout.duration("after", defaultAfter)
 	l.Then = r.then(timeout)
 	return l
-}
-
-// guidelines reads what people are told, by attribute. Only what is asked for
-// may have any: else a misspelt name would be told to nobody.
-func (r *reader) guidelines(label *section, asked []string) map[string]Guideline {
-	if !label.has("guidelines") {
-		return nil
-	}
-	all := label.sub("guidelines", asked...)
-	out := map[string]Guideline{}
-	for _, name := range asked {
-		if !all.has(name) {
-			continue
-		}
-		s := all.sub(name, "text", "single", "examples")
-		body, _ := s.text("text")
-		out[name] = Guideline{Text: body, Single: s.boolean("single", false), Examples: s.words("examples", func(w string) (string, string) {
-			u, err := url.Parse(w)
-			return w, complain(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "", "is no address of an image; give https://…")
-		})}
-	}
-	return out
 }
 
 func (r *reader) then(s *section) Then {

@@ -86,6 +86,35 @@ label:
 	}
 }
 
+// TestKinds: each kind of question, and what single: true says beside it.
+func TestKinds(t *testing.T) {
+	got := parse(t, `
+name: p
+label:
+  sample: 0.5
+  attributes: [brand, category, color, material, occasion]
+  guidelines:
+    brand: {kind: text}
+    category:
+      kind: tree
+      partial: true
+      groups: {tops: [shirt, t-shirt], clothes: [tops, skirt]}
+    color: {kind: box, single: true}
+    material: {kind: multiple}
+    occasion: {kind: single, single: true}
+`)
+	want := map[string]profile.Guideline{
+		"brand": {Kind: models.KindText, Single: true},
+		"category": {Kind: models.KindTree, Partial: true, Groups: []models.Group{
+			{Name: "clothes", Values: []string{"tops", "skirt"}}, {Name: "tops", Values: []string{"shirt", "t-shirt"}},
+		}},
+		"color": {Kind: models.KindBox, Single: true}, "material": {Kind: models.KindMultiple}, "occasion": {Kind: models.KindSingle, Single: true},
+	}
+	if diff := cmp.Diff(want, got.Label.Guidelines); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestParseDefaults(t *testing.T) {
 	want := &profile.Profile{
 		Name:    "p",

@@ -63,8 +63,11 @@ type Label struct {
 // Guideline is what people are told who answer for one attribute.
 type Guideline struct {
 	Text     string
-	Single   bool     // one value at most
-	Examples []string // addresses of images
+	Kind     models.Kind    // empty: the file doesn't say, so Single tells
+	Single   bool           // one value at most
+	Groups   []models.Group // of a tree, from the top
+	Partial  bool           // of a tree: a group alone is an answer
+	Examples []string       // addresses of images
 }
 
 // Then is what happens to a question that nobody answered in time.

@@ -166,9 +166,16 @@ func (l *Label) questions(j Job) []models.Question {
 		if asked {
 			continue
 		}
-		q := models.Question{Attribute: name, Options: l.Choices.Options(name), Single: j.Profile.Label.Guidelines[name].Single}
+		q := question(name, l.Choices.Options(name), j.Profile.Label.Guidelines[name])
+		choices := q.Choices()
 		for _, a := range j.Run.Attributes {
-			if a.Name != name || slices.Contains(q.Suggestion, a.Value) {
+			if a.Name != name || q.Kind == models.KindTree && !slices.Contains(choices, a.Value) {
+				continue
+			}
+			if q.Kind == models.KindBox && a.Box != nil && a.Image != "" {
+				q.Boxes = append(q.Boxes, models.Spot{Value: a.Value, Image: a.Image, Box: *a.Box})
+			}
+			if slices.Contains(q.Suggestion, a.Value) {
 				continue
 			}
 			q.Suggestion = append(q.Suggestion, a.Value)
@@ -180,6 +187,19 @@ func (l *Label) questions(j Job) []models.Question {
 		out = append(out, q)
 	}
 	return out
+}
+
+// question asks for an attribute as the profile's guideline has it. A question
+// of the older kinds is stored as it always was.
+func question(name string, options []string, g profile.Guideline) models.Question {
+	q := models.Question{Attribute: name, Options: options, Single: g.Single, Groups: g.Groups, Partial: g.Partial}
+	if g.Kind != models.KindSingle && g.Kind != models.KindMultiple {
+		q.Kind = g.Kind
+	}
+	if g.Kind == models.KindText {
+		q.Options = nil
+	}
+	return q
 }
 
 // suggester is the model behind an attribute; of one that image and text agree

@@ -64,8 +64,8 @@ func (d desk) SaveDraft(ctx context.Context, token string, dr models.Draft) (mod
 }
 
 // Contested lists the questions that an analyst should decide.
-func (d desk) Contested(ctx context.Context, profile string, limit int) ([]models.Item, error) {
-	return d.Desk.Contested(ctx, profile, limit)
+func (d desk) Contested(ctx context.Context, profile string, after *models.ItemPlace, limit int) ([]models.Item, error) {
+	return d.Desk.Contested(ctx, profile, after, limit)
 }
 
 // SetGold sets what is right.

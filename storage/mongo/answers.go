@@ -186,7 +186,7 @@ func (d *Documents) ItemsByID(ctx context.Context, ids []string) ([]models.Item,
 
 // contested lists the items that an analyst should decide.
 func (d *Documents) contested(ctx context.Context, f models.ItemFilter, order bson.D) ([]models.Item, error) {
-	cond := bson.D{{Key: "contested", Value: true}}
+	cond := append(bson.D{{Key: "contested", Value: true}}, listedAfter(f.After)...)
 	if f.Profile != "" {
 		cond = append(cond, bson.E{Key: "profile", Value: f.Profile})
 	}

@@ -113,7 +113,7 @@ func emptied(it models.Item) models.Item {
 	it.Parking, it.Answers, it.Gold, it.Reason = false, nil, nil, ""
 	it.Questions = slices.Clone(it.Questions)
 	for i := range it.Questions {
-		it.Questions[i].Suggestion = nil
+		it.Questions[i].Suggestion, it.Questions[i].Boxes = nil, nil
 	}
 	return it
 }

@@ -161,6 +161,7 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 	if f.Contested {
 		return d.contested(ctx, f, order)
 	}
+	cond = append(cond, listedAfter(f.After)...)
 	if f.Profile != "" {
 		cond = append(cond, bson.E{Key: "profile", Value: f.Profile})
 	}
@@ -170,6 +171,18 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 	}
 	out, err := d.items(ctx, d.where(itemsList, cond).sorted(order), limit(f.Limit, 100), keep)
 	return out, fault("items", err)
+}
+
+// listedAfter selects the items that stand behind a place in the list. The bound
+// on the priority is for the index, which $or by itself doesn't enter.
+func listedAfter(p *models.ItemPlace) bson.D {
+	if p == nil {
+		return nil
+	}
+	less := bson.D{{Key: "priority", Value: bson.D{{Key: "$lt", Value: p.Priority}}}}
+	later := bson.D{{Key: "priority", Value: p.Priority}, {Key: "opened_at", Value: bson.D{{Key: "$gt", Value: p.OpenedAt}}}}
+	next := bson.D{{Key: "priority", Value: p.Priority}, {Key: "opened_at", Value: p.OpenedAt}, {Key: "_id", Value: bson.D{{Key: "$gt", Value: p.ID}}}}
+	return bson.D{{Key: "priority", Value: bson.D{{Key: "$lte", Value: p.Priority}}}, {Key: "$or", Value: bson.A{less, later, next}}}
 }
 
 // Answered returns open and escalated items whose answers suffice (or call for

@@ -135,7 +135,7 @@ func emptied(it models.Item) models.Item {
 	it.Parking, it.Answers, it.Gold, it.Reason = false, nil, nil, ""
 	it.Questions = slices.Clone(it.Questions)
 	for i := range it.Questions {
-		it.Questions[i].Suggestion = nil
+		it.Questions[i].Suggestion, it.Questions[i].Boxes = nil, nil
 	}
 	return it
 }
@@ -168,6 +168,10 @@ func (d *Documents) Items(ctx context.Context, f models.ItemFilter) ([]models.It
 	}
 	if f.Profile != "" {
 		where, args = append(where, "profile = ?"), append(args, f.Profile)
+	}
+	if a := f.After; a != nil {
+		where = append(where, "priority <= ? AND (priority < ? OR opened_at > ? OR (opened_at = ? AND id > ?))")
+		args = append(args, a.Priority, a.Priority, micros(a.OpenedAt), micros(a.OpenedAt), a.ID)
 	}
 	query := "SELECT doc FROM items WHERE " + strings.Join(where, " AND ") + " ORDER BY priority DESC, opened_at, id LIMIT ?"
 	out, err := d.items(ctx, query, append(args, limit(f.Limit, 100)))

@@ -10,6 +10,7 @@ import (
 func drafts(t *testing.T, s Store) {
 	it := openItem(t, s, 1, nil)
 	d := models.Draft{Item: it.ID, By: "ann", Values: map[string][]string{"brand": {"奢侈品"}}, SavedAt: t0().Add(time.Second)}
+	d.Boxes = map[string][]models.Spot{"brand": {{Value: "奢侈品", Image: "ab", Box: models.Box{X: .125, W: 1. / 3, H: 1}}}}
 	d.Item = "none"
 	wantErr(t, s.PutDraft(t.Context(), d), models.ErrNotFound)
 	d.Item = it.ID

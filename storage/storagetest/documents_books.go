@@ -22,7 +22,7 @@ func items() []behaviour {
 func anItem(post, profile string) models.Item {
 	return models.Item{
 		ID: models.ItemID(post, profile, "1"), Rev: 1, Post: post, Profile: profile, Taxonomy: "1", State: models.ItemOpen, Rule: true,
-		Questions: []models.Question{{Attribute: "brand", Options: []string{"Hermès", "other"}, Suggestion: []string{"other"}, Confidence: .4}},
+		Questions: []models.Question{{Attribute: "brand", Options: []string{"Hermès", "other"}, Suggestion: []string{"other"}, Confidence: .4, Boxes: []models.Spot{{Value: "other", Image: "ab", Box: models.Box{X: .1, Y: .2, W: .3, H: .4}}}}},
 		Reason:    "brand 0.40 < 0.90", Wanted: 1, Parking: true, Priority: 1, OpenedAt: t0(), Due: t0().Add(72 * time.Hour),
 	}
 }

@@ -35,6 +35,7 @@ func claims() []behaviour {
 		{"blind answers come from different people", claimBlind},
 		{"a certain item is taken by who may", claimTaken},
 		{"a skipped item goes to another, then to an analyst", claimSkipped},
+		{"contested items come page by page", contestedPages},
 		{"drafts outlive claims, and go with the answer", drafts},
 		{"gold items find everybody once", goldItems},
 		{"hidden posts are not handed out", claimHidden},
@@ -306,6 +307,44 @@ func claimSkipped(t *testing.T, s Store) {
 	claimed, err := s.ClaimItems(t.Context(), models.Asker{Name: "ida", Reviews: true}, "catalog", 1, t0().Add(2*time.Second), t0().Add(lease))
 	must(t, err)
 	same(t, "an analyst's", []string{id(1)}, claimedPosts(claimed))
+}
+
+// contestedPages: each comes once, whether priority, age or id tells it from the
+// one before.
+func contestedPages(t *testing.T, s Store) {
+	for n, priority := range []float64{.25, 2, .25, 1.0 / 3, .25} {
+		it := openItem(t, s, n, func(it *models.Item) {
+			it.Priority, it.Wanted = priority, 2
+			if n == 4 {
+				it.OpenedAt = t0().Add(2 * time.Second) // as old as the third
+			}
+		})
+		give(t, s, it.ID, "ann", time.Minute, "Hermès")
+		give(t, s, it.ID, "bob", time.Minute, "other")
+	}
+	openItem(t, s, 9, nil)
+	for name, f := range map[string]models.ItemFilter{
+		"contested": {Contested: true, Profile: "catalog", Limit: 2}, "all open": {States: []models.ItemState{models.ItemOpen}, Profile: "catalog", Limit: 2},
+	} {
+		whole := f
+		whole.Limit = 10
+		want, err := s.Items(t.Context(), whole)
+		must(t, err)
+		if head := itemPosts(want)[:2]; head[0] != id(1) || f.Contested && (len(want) != 5 || head[1] != id(3)) {
+			t.Errorf("%s begin with %v of %d", name, head, len(want))
+		}
+		var got []string
+		for range want { // more pages than it takes
+			page, err := s.Items(t.Context(), f)
+			must(t, err)
+			if len(page) == 0 {
+				break
+			}
+			got = append(got, itemPosts(page)...)
+			f.After = new(page[len(page)-1].Place())
+		}
+		same(t, name, itemPosts(want), got)
+	}
 }
 
 func claimHidden(t *testing.T, s Store) {

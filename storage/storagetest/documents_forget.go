@@ -98,7 +98,7 @@ func forgetStored(t *testing.T, s Store) {
 	}
 	it, err := s.Item(t.Context(), anItem(id(1), "catalog").ID)
 	must(t, err)
-	if it.State != models.ItemWithdrawn || it.Questions[0].Suggestion != nil || it.Parking {
+	if it.State != models.ItemWithdrawn || it.Questions[0].Suggestion != nil || it.Questions[0].Boxes != nil || it.Parking {
 		t.Errorf("item %+v, want it withdrawn and empty", it)
 	}
 	if n, err := s.StagedCount(t.Context()); err != nil || n != 0 {
