@@ -1,12 +1,9 @@
 // Every page, light and dark: it shows something, breaks no rule of accessibility
 // that counts, and reports no error.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { api, key, logIn, openBrowser, shoot, url } from './stack.mjs';
+import { api, key, logIn, openBrowser, pictured, serious, shoot, url } from './stack.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let browser;
 before(async () => (browser = await openBrowser()));
 after(() => browser?.close());
@@ -34,13 +31,6 @@ async function pages() {
   ];
 }
 
-/** What axe calls serious or worse, with where it is. */
-async function serious(page) {
-  await page.evaluate(axe); // by the debugger: the page itself may run no such script
-  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return found.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => `${n.target.join(' ')} ${n.failureSummary?.split('\n')[1] ?? ''}`).slice(0, 4).join(' | ')}`);
-}
-
 for (const scheme of ['light', 'dark']) {
   test(`every page in ${scheme}`, async () => {
     const page = await logIn(browser, key, { scheme });
@@ -49,6 +39,7 @@ for (const scheme of ['light', 'dark']) {
       await page.goto(url + '/app' + path);
       await page.getByText(text).first().waitFor().catch(() => wrong.push(`${name}: “${text}” never shows`));
       await page.waitForLoadState('networkidle');
+      await pictured(page);
       await shoot(page, `${name}-${scheme}`);
       for (const v of await serious(page)) wrong.push(`${name}: ${v}`);
     }

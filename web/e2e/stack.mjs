@@ -1,5 +1,6 @@
 // What the tests share: the browser, the API as an admin sees it, and waiting for facts.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
@@ -50,6 +51,27 @@ export async function until(what, ask, seconds = 20) {
   }
   throw new Error(`not within ${seconds} s: ${what}; last: ${JSON.stringify(last)}`);
 }
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe calls serious or worse, with where it is. */
+export async function serious(page) {
+  await page.evaluate(axe); // by the debugger: the page itself may run no such script
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return found.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => `${n.target.join(' ')} ${n.failureSummary?.split('\n')[1] ?? ''}`).slice(0, 4).join(' | ')}`);
+}
+
+/** Waits until every picture in view has come, or has turned out not to come. */
+export const pictured = (page) =>
+  until('the pictures in view have come', () =>
+    page.evaluate(() =>
+      [...document.images].every((img) => {
+        const r = img.getBoundingClientRect();
+        const inView = r.width > 0 && r.height > 0 && r.bottom > 0 && r.top < innerHeight && r.right > 0 && r.left < innerWidth;
+        return !inView || (img.complete && (img.naturalWidth > 0 || !img.src));
+      }),
+    ),
+  );
 
 export async function shoot(page, name) {
   if (!shots) return;

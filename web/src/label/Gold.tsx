@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ask, client, type Schemas } from '../api/client';
 import { Ago } from '../ui/Bits';
+import { suggested } from './desk';
 import { Asked, Card, Empty, Trouble } from '../ui/States';
 
 type Item = Schemas['Item'];
@@ -51,7 +52,7 @@ function Edit({ item, close }: { item: Item; close: () => void }) {
   const queries = useQueryClient();
   const [values, setValues] = useState<Record<string, string[]>>(() => {
     const known = (item.gold?.values ?? {}) as Record<string, string[] | null>;
-    return Object.fromEntries(item.questions.map((q) => [q.attribute, [...(known[q.attribute] ?? q.suggestion ?? [])]]));
+    return Object.fromEntries(item.questions.map((q) => [q.attribute, [...(known[q.attribute] ?? suggested(q))]]));
   });
   const path = { path: { id: item.id } };
   const done = () => { close(); void queries.invalidateQueries({ queryKey: ['labels'] }); };

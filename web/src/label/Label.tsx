@@ -8,7 +8,8 @@ import { one, useAddress } from '../ui/address';
 import { count, since } from '../ui/format';
 import { imagePath } from '../ui/PostImage';
 import { Empty, Page, Trouble, Waiting } from '../ui/States';
-import { commands, moves } from './keys';
+import { boxMoves, commands, moves } from './keys';
+import { moved, useBoxHand } from './boxes';
 import { Desk, type Claim } from './desk';
 import { Questions } from './Questions';
 import { Stage } from './Stage';
@@ -123,6 +124,19 @@ function Work({ desk, claim }: { desk: Desk; claim: Claim }) {
   const post = useQuery(askedPost(claim.item.id));
   const [help, helping] = useDisclosure();
   const [skipping, skips] = useDisclosure();
+  const [active, setActive] = useState(0);
+  const q = claim.item.questions?.[active];
+  const values = state.values[claim.item.id] ?? {};
+  const boxes = useBoxHand(desk, q, (q && values[q.attribute]) ?? [], (q && state.boxes[claim.item.id]?.[q.attribute]) ?? []);
+  const marked = (e: KeyboardEvent) => {
+    if (!boxes || boxes.marked === undefined) return false;
+    const box = moved(boxes.spots[boxes.marked]!.box, e.key, e.shiftKey);
+    if (box) boxes.put(boxes.marked, box);
+    else if (e.key === 'Delete' || e.key === 'Backspace') boxes.remove(boxes.marked);
+    else if (e.key === 'Enter' || e.key === 'Escape') boxes.mark(undefined);
+    else return false;
+    return true;
+  };
   const hands = useRef<Hands>({});
   const take = useCallback((more: Hands) => Object.assign(hands.current, more), []);
   useKeys({
@@ -135,6 +149,9 @@ function Work({ desk, claim }: { desk: Desk; claim: Claim }) {
     none: () => hands.current.none?.(),
     accept: () => hands.current.accept?.(),
     find: () => hands.current.find?.(),
+    box: () => hands.current.box?.(),
+    edit: () => boxes && boxes.spots.length > 0 && boxes.mark(((boxes.marked ?? -1) + 1) % boxes.spots.length),
+    marked,
     move: (by) => hands.current.move?.(by),
     turn: (by) => hands.current.turn?.(by),
     choice: (key) => hands.current.choice?.(key) ?? false,
@@ -146,7 +163,7 @@ function Work({ desk, claim }: { desk: Desk; claim: Claim }) {
     <>
       <div className="label-grid">
         <Stack gap="sm">
-          <Stage post={post} hands={take} />
+          <Stage post={post} hands={take} boxes={boxes} />
           <Group gap={6}>
             <Badge color="gray">{item.profile}</Badge>
             <Tooltip label="Why you are asked">
@@ -158,7 +175,7 @@ function Work({ desk, claim }: { desk: Desk; claim: Claim }) {
           </Group>
           {claim.adjudicate && <Others claim={claim} />}
         </Stack>
-        <Questions claim={claim} values={state.values[item.id] ?? {}} choose={(a, v) => desk.choose(a, v)} hands={take} />
+        <Questions claim={claim} active={active} setActive={setActive} values={values} boxes={state.boxes[item.id] ?? {}} hand={boxes} images={(post.data?.images ?? []).map((m) => m.sha256 ?? '')} choose={(a, v, b) => desk.choose(a, v, b)} hands={take} />
       </div>
       <Group justify="space-between" className="label-bar">
         <Group gap="xs">
@@ -189,7 +206,7 @@ function Others({ claim }: { claim: Claim }) {
   const answers = (claim.item.answers ?? []).filter((a) => !a.check);
   if (answers.length === 0) return null;
   const names = (claim.item.questions ?? []).map((q) => q.attribute);
-  const cell = (values: string[] | null | undefined) => (values && values.length > 0 ? values.join(', ') : 'none');
+  const cell = (values: string[] | null | undefined, boxes = 0) => (values && values.length > 0 ? values.join(', ') : 'none') + (boxes > 0 ? ` (${count(boxes)} ${boxes === 1 ? 'box' : 'boxes'})` : '');
   return (
     <div className="card" style={{ overflowX: 'auto' }}>
       <table className="answers">
@@ -202,8 +219,8 @@ function Others({ claim }: { claim: Claim }) {
         </thead>
         <tbody>
           {names.map((name) => {
-            const said = answers.map((a) => (a.skip ? `skipped: ${a.skip}` : cell([...(a.values?.[name] ?? [])].sort())));
-            const differ = new Set(said).size > 1;
+            const said = answers.map((a) => (a.skip ? `skipped: ${a.skip}` : cell([...(a.values?.[name] ?? [])].sort(), a.boxes?.[name]?.length)));
+            const differ = new Set(answers.map((a) => a.skip ?? cell([...(a.values?.[name] ?? [])].sort()))).size > 1;
             return (
               <tr key={name} data-differ={differ}>
                 <th scope="row">{name}{differ && ' ≠'}</th>
@@ -249,7 +266,7 @@ function SkipDialog({ opened, close, reasons, skip }: { opened: boolean; close: 
 }
 
 function Help({ opened, close }: { opened: boolean; close: () => void }) {
-  const rows = [...Object.values(commands), ...moves, { key: '1 … 9, 0, a … z', label: 'The choices of the question that is marked, as shown on them' }, { key: 'Esc', label: 'Close what is open' }];
+  const rows = [...Object.values(commands), ...moves, ...boxMoves, { key: '1 … 9, 0, a … z', label: 'The choices of the question that is marked, as shown on them' }, { key: 'Esc', label: 'Close what is open' }];
   return (
     <Modal opened={opened} onClose={close} title="Keys" size="md">
       <table className="keys">

@@ -1,5 +1,5 @@
 import { Badge, Button, Group, Select, SimpleGrid, Stack, Table, Tabs, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { ask, client, type Schemas } from '../api/client';
@@ -190,15 +190,21 @@ function Labelers({ profile }: Of) {
 }
 
 function Disputed({ profile }: Of) {
-  const query = useQuery({ queryKey: ['disputed', profile], queryFn: () => ask(client.GET('/v1/labels/disputed', { params: { query: { profile, limit: 100 } } })) });
+  const query = useInfiniteQuery({
+    queryKey: ['disputed', profile],
+    initialPageParam: '',
+    queryFn: ({ pageParam }) => ask(client.GET('/v1/labels/disputed', { params: { query: { profile, limit: 50, cursor: pageParam || undefined } } })),
+    getNextPageParam: (last) => last.next_cursor || undefined,
+  });
   return (
     <Asked query={query}>
       {(d) =>
-        d.items.length === 0 ? (
+        d.pages[0]?.items.length === 0 ? (
           <Empty title="Nothing to decide">Questions whose answers differ come here, and those that two people have skipped.</Empty>
         ) : (
+          <>
           <SimpleGrid cols={{ base: 1, lg: 2 }}>
-            {d.items.map((it) => (
+            {d.pages.flatMap((p) => p.items).map((it) => (
               <Card key={it.id} title={<Link to="/post/$id" params={{ id: it.post }} className="mono">{it.post}</Link>}
                 actions={<Button component={Link} to="/label" search={{ item: it.id } as never} size="xs">Decide</Button>}>
                 <Group gap={6} mb="xs"><Badge color="gray">{it.profile}</Badge><Text size="sm" c="dimmed">{it.reason}</Text></Group>
@@ -206,6 +212,8 @@ function Disputed({ profile }: Of) {
               </Card>
             ))}
           </SimpleGrid>
+          {query.hasNextPage && <Group justify="center" mt="md"><Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>More</Button></Group>}
+          </>
         )
       }
     </Asked>

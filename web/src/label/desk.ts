@@ -4,6 +4,8 @@ import { ask, client, Problem, type Schemas } from '../api/client';
 
 export type Claim = Schemas['Claim'];
 export type Values = Record<string, string[]>;
+export type Spot = Schemas['Spot'];
+export type Boxes = Record<string, Spot[]>;
 type AnswerBody = Schemas['AnswerInputBody'];
 
 interface Sent {
@@ -21,6 +23,7 @@ export interface Notice {
 export interface State {
   claims: Claim[]; // the first is on the screen
   values: Record<string, Values>; // by item
+  boxes: Record<string, Boxes>; // by item: of its questions for boxes
   saved: 'clean' | 'saving' | 'saved' | 'unsaved';
   outbox: number; // answers that the server has not confirmed
   online: boolean;
@@ -41,14 +44,33 @@ const idleAfter = 30_000; // ms without input: time that doesn't count as work
 /** What the page begins with for an item: the draft, my earlier answer, or the suggestions. */
 export function initial(claim: Claim): Values {
   const out: Values = {};
-  for (const q of claim.item.questions ?? []) out[q.attribute] = [...(q.suggestion ?? [])];
+  for (const q of claim.item.questions ?? []) out[q.attribute] = suggested(q);
   const before = claim.draft?.values ?? claim.item.mine?.values;
   if (before) for (const [name, values] of Object.entries(before)) out[name] = [...(values ?? [])];
   return out;
 }
 
+/** What a question begins with, and `y` goes back to: where one value is wanted, the surest. */
+export function suggested(q: Schemas['Question']): string[] {
+  const all = q.suggestion ?? [];
+  return q.multiple ? [...all] : all.slice(0, 1);
+}
+
+/** The boxes that go with `initial`. */
+export function initialBoxes(claim: Claim): Boxes {
+  const out: Boxes = {};
+  const before = claim.draft?.values ? (claim.draft.boxes ?? {}) : claim.item.mine?.values ? (claim.item.mine.boxes ?? {}) : undefined;
+  for (const q of claim.item.questions ?? []) {
+    if (q.kind === 'box') out[q.attribute] = [...((before ? before[q.attribute] : ofValues(q.boxes ?? [], suggested(q))) ?? [])];
+  }
+  return out;
+}
+
+/** The boxes whose value is still chosen. */
+export const ofValues = (boxes: Spot[], values: string[]) => boxes.filter((b) => values.includes(b.value));
+
 export class Desk {
-  state: State = { claims: [], values: {}, saved: 'clean', outbox: 0, online: navigator.onLine, loading: true, lost: [], skipReasons: [], answered: 0, notices: [] };
+  state: State = { claims: [], values: {}, boxes: {}, saved: 'clean', outbox: 0, online: navigator.onLine, loading: true, lost: [], skipReasons: [], answered: 0, notices: [] };
   private listeners = new Set<() => void>();
   private outbox: Sent[] = [];
   private sending = false;
@@ -111,7 +133,9 @@ export class Desk {
     try {
       const held = await ask(client.GET('/v1/labels/claims'));
       if (this.stopped) return;
-      this.add(held.claims.filter((c) => !this.profile || c.item.profile === this.profile));
+      const mine = held.claims.filter((c) => !this.profile || c.item.profile === this.profile);
+      // What was begun last is what was on the screen.
+      this.add(mine.sort((a, b) => (b.draft?.saved_at ?? '').localeCompare(a.draft?.saved_at ?? '')));
     } catch (error) {
       return this.trouble(error);
     }
@@ -123,8 +147,12 @@ export class Desk {
     const known = new Set([...this.state.claims.map((c) => c.item.id), ...this.outbox.map((s) => s.claim.item.id)]);
     const fresh = claims.filter((c) => !known.has(c.item.id));
     const values = { ...this.state.values };
-    for (const c of fresh) values[c.item.id] = initial(c);
-    this.set({ claims: first ? [...fresh, ...this.state.claims] : [...this.state.claims, ...fresh], values });
+    const boxes = { ...this.state.boxes };
+    for (const c of fresh) {
+      values[c.item.id] = initial(c);
+      boxes[c.item.id] = initialBoxes(c);
+    }
+    this.set({ claims: first ? [...fresh, ...this.state.claims] : [...this.state.claims, ...fresh], values, boxes });
   }
 
   private async topUp() {
@@ -184,11 +212,17 @@ export class Desk {
 
   // --- answers
 
-  choose(attribute: string, values: string[]) {
+  /** Takes what was chosen. Boxes of values that are not chosen any more go with them. */
+  choose(attribute: string, values: string[], boxes?: Spot[]) {
     const claim = this.current();
     if (!claim) return;
     const id = claim.item.id;
-    this.set({ values: { ...this.state.values, [id]: { ...this.state.values[id], [attribute]: values } }, saved: 'saving' });
+    const of = this.state.boxes[id] ?? {};
+    this.set({
+      values: { ...this.state.values, [id]: { ...this.state.values[id], [attribute]: values } },
+      boxes: { ...this.state.boxes, [id]: of[attribute] ? { ...of, [attribute]: ofValues(boxes ?? of[attribute], values) } : of },
+      saved: 'saving',
+    });
     if (this.dirty) window.clearTimeout(this.dirty.timer);
     this.dirty = { claim, timer: window.setTimeout(() => void this.saveNow(), draftAfter) };
   }
@@ -203,7 +237,7 @@ export class Desk {
     const values = this.state.values[id];
     if (!values || this.outbox.some((s) => s.claim.item.id === id)) return;
     try {
-      const said = await ask(client.PUT('/v1/labels/{id}/draft', { params: { path: { id } }, body: { token: claim.token, values }, keepalive: true }));
+      const said = await ask(client.PUT('/v1/labels/{id}/draft', { params: { path: { id } }, body: { token: claim.token, values, ...this.drawn(id) }, keepalive: true }));
       const lost = said.held ? this.state.lost.filter((l) => l !== id) : [...new Set([...this.state.lost, id])];
       this.set({ saved: this.dirty ? 'saving' : 'saved', lost, online: true });
     } catch (error) {
@@ -217,7 +251,19 @@ export class Desk {
 
   submit() {
     const claim = this.current();
-    if (claim) this.handIn(claim, { values: this.state.values[claim.item.id] ?? {} });
+    if (!claim) return;
+    const values = this.state.values[claim.item.id] ?? {};
+    const boxes = this.state.boxes[claim.item.id] ?? {};
+    for (const q of claim.item.questions ?? []) {
+      const bare = q.kind === 'box' ? (values[q.attribute] ?? []).filter((v) => !boxes[q.attribute]?.some((b) => b.value === v)) : [];
+      if (bare.length > 0) return this.tell(`Say where it is: draw a box around ${bare.join(', ')}, or take it away (${q.attribute.replaceAll('_', ' ')}).`, 'error');
+    }
+    this.handIn(claim, { values, ...this.drawn(claim.item.id) });
+  }
+
+  private drawn(id: string): { boxes?: Boxes } {
+    const boxes = Object.fromEntries(Object.entries(this.state.boxes[id] ?? {}).filter(([, b]) => b.length > 0));
+    return Object.keys(boxes).length > 0 ? { boxes } : {};
   }
 
   skip(reason: string) {
@@ -372,7 +418,7 @@ export class Desk {
   // --- what is said to the labeler
 
   private said = 0;
-  private tell(text: string, kind: Notice['kind']) {
+  tell(text: string, kind: Notice['kind']) {
     this.set({ notices: [...this.state.notices.slice(-2), { id: ++this.said, text, kind }] });
   }
   hear(id: number) {

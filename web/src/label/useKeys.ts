@@ -8,6 +8,9 @@ export interface Hands {
   none?: () => void;
   accept?: () => void;
   find?: () => void;
+  box?: () => void;
+  edit?: () => void;
+  marked?: (e: KeyboardEvent) => boolean;
   move?: (by: number) => void;
   turn?: (by: number) => void;
   choice?: (key: string) => boolean;
@@ -17,6 +20,8 @@ type Acts = Partial<Record<Command, () => void>> & {
   move?: (by: number) => void;
   turn?: (by: number) => void;
   choice?: (key: string) => boolean;
+  /** While a box is marked it has the first word. */
+  marked?: (e: KeyboardEvent) => boolean;
   input?: () => void;
   paused?: boolean;
 };
@@ -31,6 +36,7 @@ export function useKeys(acts: Acts) {
       if (e.ctrlKey || e.altKey || e.metaKey || e.defaultPrevented || latest.current.paused) return;
       const at = e.target as HTMLElement;
       if (at instanceof HTMLInputElement || at instanceof HTMLTextAreaElement || at.isContentEditable || document.querySelector('[role="dialog"]')) return;
+      if (latest.current.marked?.(e)) return e.preventDefault();
       // Enter on something that was reached by Tab does what that says.
       if (e.key === 'Enter' && at.closest('a, button:not(.choice), [role="button"]')) return;
       if (act(latest.current, e)) e.preventDefault();

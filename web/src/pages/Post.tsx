@@ -2,10 +2,11 @@ import { Anchor, Badge, Button, Group, Modal, SimpleGrid, Stack, Switch, Table, 
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { ask, client, Problem, type Schemas } from '../api/client';
 import { useMay } from '../api/me';
 import { Ago, State } from '../ui/Bits';
+import { Drawn, type Spot } from '../ui/Boxes';
 import { count, moment, percent, span } from '../ui/format';
 import { PostImage } from '../ui/PostImage';
 import { Asked, Card, Empty, Page, Trouble } from '../ui/States';
@@ -95,7 +96,10 @@ function Caption({ post }: { post: Schemas['Post'] }) {
 
 function Pictures({ id }: { id: string }) {
   const images = useQuery({ queryKey: ['images', id], queryFn: () => ask(client.GET('/v1/posts/{id}/images', at(id))) });
+  const found = useQuery(foundIn(id));
   const [open, setOpen] = useState<number>();
+  const spots = (found.data?.labels ?? []).flatMap((l) => l.boxes ?? []);
+  const on = (sha?: string) => spots.filter((s) => sha && s.image === sha);
   if (images.error instanceof Problem && images.error.status === 404) return null;
   return (
     <Card title="Pictures">
@@ -114,7 +118,7 @@ function Pictures({ id }: { id: string }) {
                   ) : (
                     <div className="tile tile-picture">{m.state}</div>
                   )}
-                  <Text size="xs" c="dimmed">{m.reason ?? (m.width ? `${m.width} × ${m.height}` : '')}</Text>
+                  <Text size="xs" c="dimmed">{m.reason ?? (m.width ? `${m.width} × ${m.height}` : '')}{on(m.sha256).length > 0 && ` · ${boxCount(on(m.sha256).length)}`}</Text>
                 </div>
               ))}
             </SimpleGrid>
@@ -122,14 +126,28 @@ function Pictures({ id }: { id: string }) {
         }
       </Asked>
       <Modal opened={open !== undefined} onClose={() => setOpen(undefined)} size="lg" title={`Picture ${(open ?? 0) + 1}`}>
-        {open !== undefined && <div className="stage"><PostImage post={id} n={open} alt="" /></div>}
+        {open !== undefined && <Larger id={id} n={open} spots={on(images.data?.items.find((m) => m.n === open)?.sha256)} />}
       </Modal>
     </Card>
   );
 }
 
+const boxCount = (n: number) => `${n} ${n === 1 ? 'box' : 'boxes'}`;
+const foundIn = (id: string) => ({ queryKey: ['attributes', id], queryFn: () => ask(client.GET('/v1/posts/{id}/attributes', at(id))) });
+
+/** A picture with what people drew on it. */
+function Larger({ id, n, spots }: { id: string; n: number; spots: Spot[] }) {
+  const stage = useRef<HTMLDivElement>(null);
+  return (
+    <div ref={stage} className="stage" data-boxes={spots.length}>
+      <PostImage post={id} n={n} alt={spots.length > 0 ? `With ${boxCount(spots.length)}: ${spots.map((s) => s.value).join(', ')}` : ''} />
+      <Drawn stage={stage} spots={spots} />
+    </div>
+  );
+}
+
 function Found({ id }: { id: string }) {
-  const found = useQuery({ queryKey: ['attributes', id], queryFn: () => ask(client.GET('/v1/posts/{id}/attributes', at(id))) });
+  const found = useQuery(foundIn(id));
   if (found.error instanceof Problem && found.error.status === 404) return null;
   return (
     <Card title="What was found">
@@ -187,7 +205,7 @@ function Labels({ of }: { of: Schemas['Answered'][] }) {
         {of.map((a) => (
           <Table.Tr key={a.attribute}>
             <Table.Td>{a.attribute}{a.sample && <Badge ml={6} color="gray" size="xs">sample</Badge>}</Table.Td>
-            <Table.Td fw={600}>{a.values.join(', ') || <Text span c="dimmed" size="sm">none</Text>}</Table.Td>
+            <Table.Td fw={600}>{a.values.join(', ') || <Text span c="dimmed" size="sm">none</Text>}{a.boxes && a.boxes.length > 0 && <Text span c="dimmed" size="sm"> · {boxCount(a.boxes.length)}</Text>}</Table.Td>
             <Table.Td className="num">{a.answers}</Table.Td>
             <Table.Td><Ago at={a.at} /></Table.Td>
           </Table.Tr>
