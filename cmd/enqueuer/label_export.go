@@ -23,9 +23,11 @@ func labelExportCommand(env *cli.Env) *cobra.Command {
 		Long: `Write the renditions of labelled posts into a folder per value, for one attribute:
 DIR/train/VALUE and DIR/validation/VALUE, which weft preprocess and weft eval take;
 manifest.ndjson with post, image, value, labelers, taxonomy and split of each; and
-labels.csv with those to train on, for analysis/train.
+labels.csv with those to train on, for analysis/train. Pictures on which people drew
+boxes go into DIR/boxes, and the boxes into boxes-train.json and boxes-validation.json,
+in COCO's form: every such picture, however many the post has.
 
-Only posts with one image and one value are taken, since a label is of the post: of
+Beside those, only posts with one image and one value are taken, since a label is of the post: of
 several images nobody knows which shows it. All posts of an author are on the same side.
 Posts whose author doesn't want to be found are left out. What is forgotten later stays in
 the folder: export anew before you train again, and delete the old one.`,
@@ -74,6 +76,9 @@ func writeLabelReport(w io.Writer, rep app.LabelReport) error {
 	maps.Copy(values, rep.Splits["validation"])
 	for _, v := range slices.Sorted(maps.Keys(values)) {
 		fmt.Fprintf(t, "%s\t%d\t%d\n", v, rep.Splits["train"][v], rep.Splits["validation"][v])
+	}
+	if rep.Boxes > 0 {
+		fmt.Fprintf(t, "\nboxes:\t%d on %d pictures\n", rep.Boxes, rep.BoxPhotos)
 	}
 	for _, why := range slices.Sorted(maps.Keys(rep.LeftOut)) {
 		fmt.Fprintf(t, "\nleft out, %s:\t%d\n", why, rep.LeftOut[why])

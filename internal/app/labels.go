@@ -39,6 +39,8 @@ type LabelReport struct {
 	Photos    int                       `json:"photos"`
 	Splits    map[string]map[string]int `json:"splits"` // train and validation: photos by class
 	LeftOut   map[string]int            `json:"left_out"`
+	BoxPhotos int                       `json:"box_photos,omitempty"` // on which people drew boxes
+	Boxes     int                       `json:"boxes,omitempty"`
 }
 
 // The splits.
@@ -62,21 +64,23 @@ type labelled struct {
 
 // judged is one line of the judgments: what one person said.
 type judged struct {
-	Item     string    `json:"item"`
-	Post     string    `json:"post"`
-	By       string    `json:"by"`
-	At       time.Time `json:"at"`
-	Values   []string  `json:"values"`
-	Skip     string    `json:"skip,omitempty"`
-	Final    bool      `json:"final,omitempty"` // an analyst's decision
-	Check    bool      `json:"check,omitempty"` // to a settled gold item: it changed no label
-	Taxonomy string    `json:"taxonomy"`
+	Item     string        `json:"item"`
+	Post     string        `json:"post"`
+	By       string        `json:"by"`
+	At       time.Time     `json:"at"`
+	Values   []string      `json:"values"`
+	Boxes    []models.Spot `json:"boxes,omitempty"`
+	Skip     string        `json:"skip,omitempty"`
+	Final    bool          `json:"final,omitempty"` // an analyst's decision
+	Check    bool          `json:"check,omitempty"` // to a settled gold item: it changed no label
+	Taxonomy string        `json:"taxonomy"`
 }
 
 // ExportLabels writes the photos whose label is sure to be of what they show: of
 // posts with one image and one value. Each photo goes to train or to validation
 // by a hash of its author, so that nobody is in both. The manifest has one line for
-// each photo, judgments.ndjson one for each person's answer about it.
+// each photo, judgments.ndjson one for each person's answer about it. Pictures on
+// which people drew boxes are in boxes-train.json and boxes-validation.json.
 func (a *App) ExportLabels(ctx context.Context, req LabelExport) (LabelReport, error) {
 	rep := LabelReport{Attribute: req.Attribute, Splits: map[string]map[string]int{trainSplit: {}, validationSplit: {}}, LeftOut: map[string]int{}}
 	if entries, err := os.ReadDir(req.Out); err == nil && len(entries) > 0 {
@@ -104,10 +108,10 @@ func (a *App) ExportLabels(ctx context.Context, req LabelExport) (LabelReport, e
 		}
 		return nil
 	})
-	if err = errors.Join(err, manifest.close()); err != nil {
+	if err = errors.Join(err, manifest.writeBoxes(), manifest.close()); err != nil {
 		return rep, fmt.Errorf("%w: %w", ErrExport, err)
 	}
-	if rep.Photos == 0 {
+	if rep.Photos == 0 && rep.BoxPhotos == 0 {
 		return rep, fmt.Errorf("%w: no photo has a label of %q", ErrExport, req.Attribute)
 	}
 	return rep, nil
@@ -119,11 +123,26 @@ func (a *App) exportLabel(ctx context.Context, req LabelExport, p *models.Post, 
 	if !ok {
 		return nil
 	}
+	if p.Flagged(models.NoIndex) || p.Hidden != "" {
+		rep.LeftOut["its author doesn't want to be found, or it is hidden"]++
+		return nil
+	}
+	drawn, err := a.exportBoxes(ctx, p, label, req, m, rep)
+	if err != nil {
+		return err
+	}
+	whole, err := a.exportPhoto(ctx, req, p, label, seen, m, rep)
+	if err != nil || !drawn && !whole {
+		return err
+	}
+	return a.exportJudgments(ctx, req.Attribute, label.Item, m)
+}
+
+// exportPhoto writes a photo that has one value as a whole, or counts why not.
+func (a *App) exportPhoto(ctx context.Context, req LabelExport, p *models.Post, label models.Label, seen map[string]bool, m *manifest, rep *LabelReport) (bool, error) {
 	images := p.Images()
 	why := ""
 	switch {
-	case p.Flagged(models.NoIndex) || p.Hidden != "":
-		why = "its author doesn't want to be found, or it is hidden"
 	case len(label.Values) == 0:
 		why = "people saw none"
 	case len(label.Values) > 1:
@@ -135,15 +154,15 @@ func (a *App) exportLabel(ctx context.Context, req LabelExport, p *models.Post, 
 	}
 	if why != "" {
 		rep.LeftOut[why]++
-		return nil
+		return false, nil
 	}
 	data, err := a.Blobs.Get(ctx, images[0].Rendition)
 	if errors.Is(err, models.ErrNotFound) {
 		rep.LeftOut["its image is gone"]++
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	seen[images[0].SHA256] = true
 	line := labelled{
@@ -152,11 +171,11 @@ func (a *App) exportLabel(ctx context.Context, req LabelExport, p *models.Post, 
 	}
 	line.Image = path.Join(line.Split, folderOf(line.Value), line.SHA256+".jpg")
 	if err := m.add(line, data); err != nil {
-		return err
+		return false, err
 	}
 	rep.Photos++
 	rep.Splits[line.Split][line.Value]++
-	return a.exportJudgments(ctx, req.Attribute, label.Item, m)
+	return true, nil
 }
 
 // exportJudgments writes who said what of the attribute, if the item is still
@@ -175,7 +194,7 @@ func (a *App) exportJudgments(ctx context.Context, attribute, item string, m *ma
 			continue
 		}
 		if err := m.judge(judged{
-			Item: it.ID, Post: it.Post, By: said.By, At: said.At.UTC(), Values: append([]string{}, values...), Skip: said.Skip,
+			Item: it.ID, Post: it.Post, By: said.By, At: said.At.UTC(), Values: append([]string{}, values...), Boxes: said.Boxes[attribute], Skip: said.Skip,
 			Final: said.Final, Check: said.Check, Taxonomy: it.Taxonomy,
 		}); err != nil {
 			return err
@@ -211,11 +230,18 @@ func splitOf(p *models.Post, validation float64) string {
 	return trainSplit
 }
 
+// longestName of a folder is what file systems take, with some to spare: people's
+// own words may be longer.
+const longestName = 200
+
 // folderOf names a value's folder; most values are their own names.
 func folderOf(value string) string {
 	name := url.PathEscape(value)
 	if strings.HasPrefix(name, ".") {
 		name = "%2E" + name[1:]
+	}
+	if len(name) > longestName {
+		name = fmt.Sprintf("%s-%x", name[:longestName-17], sha256.Sum256([]byte(value)))[:longestName]
 	}
 	return name
 }
@@ -227,10 +253,16 @@ type manifest struct {
 	lines *bufio.Writer
 	said  *bufio.Writer
 	csv   *csv.Writer // of the photos to train on, as analysis/train takes them
+
+	drawn  map[string]bool  // pictures whose boxes are in coco, by SHA-256
+	coco   map[string]*coco // by split
+	values []string         // of boxes, in the order of their numbers
 }
 
 func newManifest(dir string) (*manifest, error) {
-	m := &manifest{dir: dir}
+	m := &manifest{dir: dir, drawn: map[string]bool{}, coco: map[string]*coco{
+		trainSplit: {Images: []cocoImage{}, Annotations: []cocoAnnotation{}}, validationSplit: {Images: []cocoImage{}, Annotations: []cocoAnnotation{}},
+	}}
 	for _, name := range []string{"manifest.ndjson", "labels.csv", "judgments.ndjson"} {
 		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
@@ -243,11 +275,7 @@ func newManifest(dir string) (*manifest, error) {
 }
 
 func (m *manifest) add(l labelled, photo []byte) error {
-	to := filepath.Join(m.dir, filepath.FromSlash(l.Image))
-	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
-		return err
-	}
-	if err := os.WriteFile(to, photo, 0o600); err != nil {
+	if err := m.write(l.Image, photo); err != nil {
 		return err
 	}
 	line, err := json.Marshal(l)
@@ -261,6 +289,15 @@ func (m *manifest) add(l labelled, photo []byte) error {
 		return nil
 	}
 	return m.csv.Write([]string{l.Value, l.Image})
+}
+
+// write writes a picture to a path below the folder.
+func (m *manifest) write(file string, photo []byte) error {
+	to := filepath.Join(m.dir, filepath.FromSlash(file))
+	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(to, photo, 0o600)
 }
 
 func (m *manifest) judge(j judged) error {

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -180,5 +182,100 @@ func (r *rig) checkJudgments(file string, photos int) {
 	}
 	if len(lines) < 4 || len(lines) >= photos {
 		r.t.Errorf("judgments of %d items, %d photos", len(lines), photos)
+	}
+}
+
+// TestExportBoxes: pictures with boxes, of posts with several pictures and values
+// too, each once, in COCO's form and in pixels of the file beside it.
+func TestExportBoxes(t *testing.T) {
+	r := newRig(t, plain)
+	entries := r.posts(8)
+	entries[1].Images = append(entries[1].Images, r.image(30))
+	entries[2].Images = entries[0].Images
+	r.imports(entries, "plain")
+	r.run()
+	want := map[string]int{} // boxes of each picture
+	for i := range 8 {
+		post, _ := r.post(fmt.Sprintf("file.p%02d", i), "plain")
+		post.Author = models.Author{ID: fmt.Sprint("writer", i)}
+		if i == 6 {
+			post.Flags = []models.Flag{models.NoIndex}
+		}
+		images := post.Images()
+		last := images[len(images)-1].SHA256
+		label := models.Label{Attribute: "garment", Taxonomy: "t1", Values: []string{"dress", "hat"}, By: []string{"ann"}, At: r.now(), Item: fmt.Sprint("i", i), Boxes: []models.Spot{
+			{Value: "hat", Image: last, Box: models.Box{X: .25, Y: .5, W: .5, H: .125}}, {Value: "dress", Image: last, Box: models.Box{W: 1, H: 1}},
+		}}
+		if i == 7 {
+			label.Values, label.Boxes = []string{strings.Repeat("很长", 120)}, nil
+		}
+		if i != 2 && i < 6 {
+			want[last] = 2
+		}
+		if _, err := r.app.Documents.Update(r.ctx, post.ID, models.Change{Source: &post, Labels: []models.Label{label}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(r.dir, "labels")
+	rep, err := r.app.ExportLabels(r.ctx, app.LabelExport{Attribute: "garment", Out: out, Validation: 0.5})
+	if err != nil || rep.BoxPhotos != 5 || rep.Boxes != 10 || rep.Photos != 1 {
+		t.Fatalf("%+v, %v", rep, err)
+	}
+	got := map[string]int{}
+	for _, split := range []string{"train", "validation"} {
+		text, err := os.ReadFile(filepath.Join(out, "boxes-"+split+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var set struct {
+			Images []struct {
+				ID, Width, Height int
+				File              string `json:"file_name"`
+				SHA256            string
+			}
+			Annotations []struct {
+				Image    int        `json:"image_id"`
+				Category int        `json:"category_id"`
+				Box      [4]float64 `json:"bbox"`
+				Area     float64
+			}
+			Categories []struct {
+				ID   int
+				Name string
+			}
+		}
+		if err := json.Unmarshal(text, &set); err != nil {
+			t.Fatal(err)
+		}
+		if len(set.Images) == 0 || len(set.Categories) != 2 || set.Categories[0].ID != 1 || set.Categories[0].Name != "hat" || set.Categories[1].Name != "dress" {
+			t.Errorf("%s: categories %+v", split, set.Categories)
+		}
+		for n, im := range set.Images {
+			f, err := os.Open(filepath.Join(out, im.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			size, err := jpeg.DecodeConfig(f)
+			if err = errors.Join(err, f.Close()); err != nil || size.Width != im.Width || size.Height != im.Height || im.ID != n+1 {
+				t.Errorf("%s: %+v, %v", im.File, im, err)
+			}
+			w, h := float64(im.Width), float64(im.Height)
+			boxes := map[int][4]float64{}
+			for _, b := range set.Annotations {
+				if b.Image == im.ID {
+					got[im.SHA256]++
+					boxes[b.Category] = b.Box
+					if b.Area != b.Box[2]*b.Box[3] {
+						t.Errorf("area %g of %v", b.Area, b.Box)
+					}
+				}
+			}
+			if diff := cmp.Diff(map[int][4]float64{1: {w / 4, h / 2, w / 2, h / 8}, 2: {0, 0, w, h}}, boxes); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", im.File, diff)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("boxes by picture (-want +got)\n%s", diff)
 	}
 }

@@ -220,6 +220,7 @@ export class Desk {
     const of = this.state.boxes[id] ?? {};
     this.set({
       values: { ...this.state.values, [id]: { ...this.state.values[id], [attribute]: values } },
+      notices: this.state.notices.filter((n) => n.kind !== 'error'), // what was wrong is being mended
       boxes: { ...this.state.boxes, [id]: of[attribute] ? { ...of, [attribute]: ofValues(boxes ?? of[attribute], values) } : of },
       saved: 'saving',
     });
