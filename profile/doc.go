@@ -35,6 +35,9 @@
 //	    brand:
 //	      text: Only what is seen or named.
 //	      single: true                  # one value at most, default false
+//	      kind: tree                    # single, multiple, tree, text or box, default multiple
+//	      groups: {luxury: [Acme]}      # of a tree, required: group: values, or groups below it
+//	      partial: true                 # of a tree: a group alone is an answer, default false
 //	      examples: [https://example.com/a.jpg]
 //	  timeout:
 //	    after: 72h                      # default 72h

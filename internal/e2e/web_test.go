@@ -30,6 +30,40 @@ func doubleAnswers(t *testing.T) string {
 	return file
 }
 
+// allKinds is the profile that ships, but asks a fifth of its posts a question of
+// each kind.
+func allKinds(t *testing.T) string {
+	t.Helper()
+	shipped, err := os.ReadFile("../../profile/profiles/catalog.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const asked = `  sample: 0.2
+  attributes: [category, color, brand]
+  guidelines:
+    category:
+      kind: tree
+      single: true
+      partial: true
+      text: The most precise word that is sure.
+      groups:
+        tops: [shirt, t-shirt, longsleeve]
+        bottoms: [pants, shorts, skirt]
+        clothes: [tops, bottoms, dress, outwear]
+    color: {kind: box, text: A tight box around each place that has it.}
+    brand: {kind: text, text: As it is written on the garment.}
+`
+	text := regexp.MustCompile(`(?m)^  attributes: \[category, color\].*\n`).ReplaceAllString(string(shipped), asked)
+	if text == string(shipped) {
+		t.Fatal("the profile no longer says attributes: [category, color]")
+	}
+	file := filepath.Join(t.TempDir(), "catalog.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // testWeb uses the web app in a browser as people do, on the demo's posts with
 // all of their questions open. The scripts are in web/e2e.
 func testWeb(t *testing.T, bin string) {
@@ -68,7 +102,7 @@ func there(file string) bool { _, err := os.Stat(file); return err == nil }
 func startDemo(t *testing.T, bin string) (link string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), "demo", "--posts", "240", "--ask", "--data", t.TempDir(), "--listen", "127.0.0.1:0",
-		"--set", "profiles="+doubleAnswers(t), "--set", "api.rate=100000")
+		"--set", "profiles="+doubleAnswers(t)+","+allKinds(t), "--set", "api.rate=100000")
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
