@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"weft/internal/servers"
+	"weft/storage/elastic"
+	"weft/storage/mongo"
+	"weft/storage/sqlite"
+)
+
+// bare asks a store by its driver alone, for the very data that the API answers.
+// What it gets it reads to the end, and doesn't look at.
+type bare interface {
+	// get reads one post.
+	get(ctx context.Context, i int) error
+	// search does a query that prepare made ready.
+	search(ctx context.Context, q *prepared) error
+	// prepare makes a query ready, and returns what it finds: the ids of the hits and
+	// how many there are in all.
+	prepare(ctx context.Context, q query) (p *prepared, ids []string, total int64, err error)
+	Close() error
+}
+
+// prepared is a query as a driver takes it.
+type prepared struct {
+	query
+	body []byte  // of Elasticsearch's request
+	sql  [2]text // the statements of SQLite: the count with the facets, the page
+}
+
+type text struct {
+	sql  string
+	args []any
+}
+
+// set is a set of stores, filled.
+type set struct {
+	name  string
+	env   []string // of the programs that run on it
+	bare  bare
+	close func() error
+}
+
+// openSet opens the stores of a name and fills them.
+func openSet(ctx context.Context, s setting, name string, c *corpus) (out *set, err error) {
+	switch name {
+	case "production":
+		return openProduction(ctx, s, c)
+	case "embedded":
+		return openEmbedded(ctx, s, c)
+	}
+	return nil, fmt.Errorf("-stores %q; allowed: production, embedded", name)
+}
+
+// fill fills both stores, and closes them: the programs open them themselves.
+func fill(ctx context.Context, s setting, c *corpus, d documents, f search, posts int) error {
+	began := time.Now()
+	err := fillSearch(ctx, f, c)
+	if err == nil {
+		err = fillDocuments(ctx, d, c, posts, min(s.told, posts))
+	}
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "filled in %s\n", time.Since(began).Round(time.Second))
+	}
+	return errors.Join(err, f.Close(), d.Close())
+}
+
+func openEmbedded(ctx context.Context, s setting, c *corpus) (*set, error) {
+	dir := filepath.Join(s.dir, fmt.Sprintf("embedded%d", s.posts))
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	docs, err := sqlite.OpenDocuments(ctx, filepath.Join(dir, "documents.db"))
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "search.db")
+	found, err := sqlite.OpenSearch(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, docs.Close())
+	}
+	if err := fill(ctx, s, c, docs, found, s.posts); err != nil {
+		return nil, err
+	}
+	b, err := openSQL(ctx, path)
+	return &set{name: "embedded", env: []string{"WEFT_DATA=" + dir}, bare: b, close: func() error { return nil }}, err
+}
+
+func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
+	at, where := strings.TrimSuffix(os.Getenv(servers.Elastic), "/"), os.Getenv(servers.Mongo)
+	if at == "" || where == "" {
+		return nil, fmt.Errorf(`%s or %s is not set: make bench-api starts the servers, or eval "$(scripts/services start --env)"`, servers.Elastic, servers.Mongo)
+	}
+	prefix := fmt.Sprintf("benchapi%d", s.posts)
+	database, err := url.Parse(where)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", servers.Mongo, err)
+	}
+	database.Path = fmt.Sprintf("/%sx%d", prefix, s.inMongo)
+	docs, err := mongo.OpenDocuments(ctx, database.String())
+	if err != nil {
+		return nil, err
+	}
+	found, err := elastic.Open(ctx, at+"/"+prefix, elastic.Options{Refresh: true})
+	if err != nil {
+		return nil, errors.Join(err, docs.Close())
+	}
+	if err := fill(ctx, s, c, docs, found, min(s.inMongo, s.posts)); err != nil {
+		return nil, err
+	}
+	b, err := openElastic(ctx, at, prefix, c)
+	if err != nil {
+		return nil, err
+	}
+	env := []string{"WEFT_DATA=" + filepath.Join(s.dir, "production"), "WEFT_DOCUMENTS_URL=" + database.String(), "WEFT_SEARCH_URL=" + at + "/" + prefix}
+	if redis := os.Getenv(servers.Redis); redis != "" {
+		env = append(env, "WEFT_REDIS_URL="+redis)
+	}
+	return &set{name: "production", env: env, bare: b, close: func() error {
+		if s.keep {
+			return nil
+		}
+		return b.drop(context.WithoutCancel(ctx))
+	}}, nil
+}
