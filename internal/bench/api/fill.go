@@ -14,7 +14,7 @@ import (
 
 const (
 	admitted = 500   // posts that are stored in one write
-	putters  = 1_000 // who put posts into search at the same time: two full bulks
+	putters  = 2_000 // who put posts into search at the same time: two full bulks under way, and two that wait
 	movers   = 64    // who move runs at the same time
 )
 
@@ -47,7 +47,7 @@ func newProgress(what string, all int) *progress {
 }
 
 func (p *progress) add(n int) {
-	step := int64(max(p.all/20, 1))
+	step := int64(max(p.all/10, 1))
 	if now := p.done.Add(int64(n)); now/step != (now-int64(n))/step {
 		fmt.Fprintf(os.Stderr, "%s: %d of %d, %.0f a second\n", p.what, now, p.all, float64(now)/time.Since(p.began).Seconds())
 	}

@@ -59,11 +59,12 @@ func (*corpus) month(m int) time.Time {
 	return time.Date(firstYear, time.June+time.Month(m), 1, 0, 0, 0, 0, time.UTC)
 }
 
-// created spreads the posts over the months, in no order.
+// created spreads the posts evenly over the months, in the order of their numbers:
+// what is stored together is of one month then, as in a crawl.
 func (c *corpus) created(i int) time.Time {
 	first := c.month(0)
 	span := c.month(months).Sub(first)
-	return first.Add(time.Duration(float64(span) * float64(i*7919%c.n) / float64(c.n))).Truncate(time.Millisecond)
+	return first.Add(time.Duration(float64(span) * float64(i) / float64(c.n))).Truncate(time.Millisecond)
 }
 
 func brand(n int) string { return fmt.Sprintf("brand-%03d", n) }
