@@ -87,7 +87,7 @@ func (s setting) ask(ctx context.Context, c *corpus, who client, r *rand.Rand) e
 		_, err := who.get(ctx, "/v1/search?"+q.params)
 		return err
 	default:
-		i = r.IntN(min(s.told, c.n))
+		i = r.IntN(s.told)
 		path = timeline(i)
 	}
 	answer, err := who.get(ctx, path)

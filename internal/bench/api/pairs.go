@@ -169,5 +169,5 @@ func (c *comparison) compare(ctx context.Context) error {
 	return nil
 }
 
-// path of a timeline.
+// timeline is the path of a post's timeline.
 func timeline(i int) string { return "/v1/posts/" + url.PathEscape(postID(i)) + "/timeline" }

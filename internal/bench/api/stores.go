@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
 	"weft/internal/servers"
 	"weft/storage/elastic"
 	"weft/storage/mongo"
@@ -61,11 +64,11 @@ func openSet(ctx context.Context, s setting, name string, c *corpus) (out *set, 
 }
 
 // fill fills both stores, and closes them: the programs open them themselves.
-func fill(ctx context.Context, s setting, c *corpus, d documents, f search, posts int) error {
+func fill(ctx context.Context, s setting, c *corpus, d documents, f search) error {
 	began := time.Now()
 	err := fillSearch(ctx, f, c)
 	if err == nil {
-		err = fillDocuments(ctx, d, c, posts, min(s.told, posts))
+		err = fillDocuments(ctx, d, c, s.documents, s.told)
 	}
 	if err == nil {
 		fmt.Fprintf(os.Stderr, "filled in %s\n", time.Since(began).Round(time.Second))
@@ -87,7 +90,7 @@ func openEmbedded(ctx context.Context, s setting, c *corpus) (*set, error) {
 	if err != nil {
 		return nil, errors.Join(err, docs.Close())
 	}
-	if err := fill(ctx, s, c, docs, found, s.posts); err != nil {
+	if err := fill(ctx, s, c, docs, found); err != nil {
 		return nil, err
 	}
 	b, err := openSQL(ctx, path)
@@ -104,7 +107,7 @@ func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", servers.Mongo, err)
 	}
-	database.Path = fmt.Sprintf("/%sx%d", prefix, s.inMongo)
+	database.Path = fmt.Sprintf("/%sx%d", prefix, s.documents)
 	docs, err := mongo.OpenDocuments(ctx, database.String())
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
 	if err != nil {
 		return nil, errors.Join(err, docs.Close())
 	}
-	if err := fill(ctx, s, c, docs, found, min(s.inMongo, s.posts)); err != nil {
+	if err := fill(ctx, s, c, docs, found); err != nil {
 		return nil, err
 	}
 	b, err := openElastic(ctx, at, prefix, c)
@@ -128,6 +131,17 @@ func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
 		if s.keep {
 			return nil
 		}
-		return b.drop(context.WithoutCancel(ctx))
+		ctx := context.WithoutCancel(ctx)
+		return errors.Join(b.drop(ctx), dropDatabase(ctx, database))
 	}}, nil
+}
+
+// dropDatabase drops the database that a URL names.
+func dropDatabase(ctx context.Context, at *url.URL) error {
+	client, err := driver.Connect(options.Client().ApplyURI(at.String()))
+	if err != nil {
+		return err
+	}
+	err = client.Database(strings.TrimPrefix(at.Path, "/")).Drop(ctx)
+	return errors.Join(err, client.Disconnect(ctx))
 }
