@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -16,15 +17,15 @@ import (
 // load is what the clients met.
 type load struct {
 	mu     sync.Mutex
-	took   []float64 // milliseconds
+	took   map[string][]float64 // milliseconds, by what was asked
 	errors int
 	first  error
 }
 
-func (l *load) add(took time.Duration, err error) {
+func (l *load) add(kind string, took time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.took = append(l.took, float64(took)/float64(time.Millisecond))
+	l.took[kind] = append(l.took[kind], float64(took)/float64(time.Millisecond))
 	if err != nil {
 		l.errors++
 		if l.first == nil {
@@ -51,7 +52,7 @@ func (s setting) crowd(ctx context.Context, c *corpus, p *program, admin client)
 		clients[i] = admin
 		clients[i].key = made.Key
 	}
-	var l load
+	l := load{took: map[string][]float64{}}
 	m := watch(p)
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -60,39 +61,50 @@ func (s setting) crowd(ctx context.Context, c *corpus, p *program, admin client)
 			r := rand.New(rand.NewPCG(3, uint64(i))) //nolint:gosec // what is asked is always the same
 			for time.Since(began) < s.minute && ctx.Err() == nil {
 				at := time.Now()
-				err := s.ask(ctx, c, who, r)
-				l.add(time.Since(at), err)
+				kind, err := s.ask(ctx, c, who, r)
+				l.add(kind, time.Since(at), err)
 			}
 		})
 	}
 	wg.Wait()
-	took := time.Since(began)
-	fmt.Printf("clients: %d\nclients_seconds: %.0f\nclients_requests: %d\nclients_errors: %d\n", s.clients, took.Seconds(), len(l.took), l.errors)
-	fmt.Printf("clients_requests_per_s: %.0f\nclients_p50_ms: %.1f\nclients_p99_ms: %.1f\nclients_max_ms: %.1f\n",
-		float64(len(l.took))/took.Seconds(), median(l.took), quantile(l.took, .99), slices.Max(l.took))
+	l.report(s.clients, time.Since(began))
 	if l.first != nil {
 		fmt.Fprintln(os.Stderr, "the first error:", l.first)
 	}
 	return m.report("clients_api")
 }
 
-// ask makes one request. An answer that is not about what was asked is an error.
-func (s setting) ask(ctx context.Context, c *corpus, who client, r *rand.Rand) error {
+// report prints what they met.
+func (l *load) report(clients int, took time.Duration) {
+	n := 0
+	for _, kind := range l.took {
+		n += len(kind)
+	}
+	fmt.Printf("clients: %d\nclients_seconds: %.0f\nclients_requests: %d\nclients_errors: %d\nclients_requests_per_s: %.0f\n", clients, took.Seconds(), n, l.errors, float64(n)/took.Seconds())
+	for _, kind := range slices.Sorted(maps.Keys(l.took)) {
+		v := l.took[kind]
+		fmt.Printf("clients_%s_p50_ms: %.1f\nclients_%s_p99_ms: %.1f\n", kind, median(v), kind, quantile(v, .99))
+	}
+}
+
+// ask makes one request, and says what it was. An answer that is not about what was
+// asked is an error.
+func (s setting) ask(ctx context.Context, c *corpus, who client, r *rand.Rand) (kind string, err error) {
 	i, path := r.IntN(c.n), ""
 	switch n := r.IntN(10); {
 	case n < 5:
-		path = "/v1/posts/" + postID(i)
+		kind, path = "get", "/v1/posts/"+postID(i)
 	case n < 9:
 		q := c.query(kinds()[r.IntN(len(kinds()))], r)
 		_, err := who.get(ctx, "/v1/search?"+q.params)
-		return err
+		return "search", err
 	default:
 		i = r.IntN(s.told)
-		path = timeline(i)
+		kind, path = "timeline", timeline(i)
 	}
 	answer, err := who.get(ctx, path)
 	if err == nil && !bytes.Contains(answer, []byte(`"id":"`+postID(i)+`"`)) {
 		err = fmt.Errorf("%s: another post: %.100s", path, answer)
 	}
-	return err
+	return kind, err
 }

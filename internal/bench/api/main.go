@@ -11,8 +11,8 @@
 //
 // The servers are those of scripts/services. Elasticsearch is a real one there. What
 // stands in for MongoDB is slow, so it holds fewer posts (-documents): of them, only
-// timelines are asked for. Exports ask it at every page where the history ends; on the
-// embedded stores (-stores embedded) that costs nothing.
+// timelines are asked for. An export asks the documents at every page where the history
+// ends, so one of a million posts wants SQLite for them (-mongo=false).
 package main
 
 import (
@@ -34,7 +34,7 @@ type setting struct {
 	minute                 time.Duration
 	exports                bool
 	bin, dir               string
-	keep                   bool
+	keep, mongo            bool
 }
 
 func main() {
@@ -42,6 +42,7 @@ func main() {
 	stores := flag.String("stores", "production", "stores to measure on, one after the other: production, embedded")
 	flag.IntVar(&s.posts, "posts", 1_000_000, "posts in the stores")
 	flag.IntVar(&s.documents, "documents", 20_000, "the first of them that the document store gets as well: a stand-in for MongoDB bears no more in reasonable time")
+	flag.BoolVar(&s.mongo, "mongo", true, "documents beside Elasticsearch in MongoDB; else in SQLite")
 	flag.IntVar(&s.told, "timelines", 2_000, "posts with a whole timeline: those that timelines are asked of")
 	flag.IntVar(&s.runs, "runs", 5, "runs; the medians over them count")
 	flag.IntVar(&s.calls, "calls", 200, "pairs of calls in a run, for gets and for each kind of query")

@@ -97,18 +97,15 @@ func openEmbedded(ctx context.Context, s setting, c *corpus) (*set, error) {
 	return &set{name: "embedded", env: []string{"WEFT_DATA=" + dir}, bare: b, close: func() error { return nil }}, err
 }
 
+// openProduction has posts in Elasticsearch, and documents in MongoDB or, where its
+// stand-in would be what is measured, in SQLite.
 func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
-	at, where := strings.TrimSuffix(os.Getenv(servers.Elastic), "/"), os.Getenv(servers.Mongo)
-	if at == "" || where == "" {
-		return nil, fmt.Errorf(`%s or %s is not set: make bench-api starts the servers, or eval "$(scripts/services start --env)"`, servers.Elastic, servers.Mongo)
+	at, err := server(servers.Elastic)
+	if err != nil {
+		return nil, err
 	}
 	prefix := fmt.Sprintf("benchapi%d", s.posts)
-	database, err := url.Parse(where)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", servers.Mongo, err)
-	}
-	database.Path = fmt.Sprintf("/%sx%d", prefix, s.documents)
-	docs, err := mongo.OpenDocuments(ctx, database.String())
+	docs, where, drop, err := s.openDocuments(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +120,7 @@ func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := []string{"WEFT_DATA=" + filepath.Join(s.dir, "production"), "WEFT_DOCUMENTS_URL=" + database.String(), "WEFT_SEARCH_URL=" + at + "/" + prefix}
+	env := []string{"WEFT_DATA=" + filepath.Join(s.dir, "production"), "WEFT_DOCUMENTS_URL=" + where, "WEFT_SEARCH_URL=" + at + "/" + prefix}
 	if redis := os.Getenv(servers.Redis); redis != "" {
 		env = append(env, "WEFT_REDIS_URL="+redis)
 	}
@@ -132,8 +129,38 @@ func openProduction(ctx context.Context, s setting, c *corpus) (*set, error) {
 			return nil
 		}
 		ctx := context.WithoutCancel(ctx)
-		return errors.Join(b.drop(ctx), dropDatabase(ctx, database))
+		return errors.Join(b.drop(ctx), drop(ctx))
 	}}, nil
+}
+
+// openDocuments opens the documents beside Elasticsearch. It returns their URL and
+// what deletes them.
+func (s setting) openDocuments(ctx context.Context, prefix string) (documents, string, func(context.Context) error, error) {
+	name := fmt.Sprintf("%sx%d", prefix, s.documents)
+	if !s.mongo {
+		path := filepath.Join(s.dir, name+".db")
+		docs, err := sqlite.OpenDocuments(ctx, path)
+		return docs, "sqlite:" + path, func(context.Context) error { return nil }, err // it goes with the folder
+	}
+	where, err := server(servers.Mongo)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	database, err := url.Parse(where)
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("%s: %w", servers.Mongo, err)
+	}
+	database.Path = "/" + name
+	docs, err := mongo.OpenDocuments(ctx, database.String())
+	return docs, database.String(), func(ctx context.Context) error { return dropDatabase(ctx, database) }, err
+}
+
+// server is the address that the variable name holds.
+func server(name string) (string, error) {
+	if at := os.Getenv(name); at != "" {
+		return strings.TrimSuffix(at, "/"), nil
+	}
+	return "", fmt.Errorf(`%s is not set: make bench-api starts the servers, or eval "$(scripts/services start --env)"`, name)
 }
 
 // dropDatabase drops the database that a URL names.
