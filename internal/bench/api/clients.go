@@ -90,7 +90,8 @@ func (l *load) report(clients int, took time.Duration) {
 // ask makes one request, and says what it was. An answer that is not about what was
 // asked is an error.
 func (s setting) ask(ctx context.Context, c *corpus, who client, r *rand.Rand) (kind string, err error) {
-	i, path := r.IntN(c.n), ""
+	i := r.IntN(c.n)
+	var path string
 	switch n := r.IntN(10); {
 	case n < 5:
 		kind, path = "get", "/v1/posts/"+postID(i)
