@@ -29,10 +29,10 @@ func TestActivity(t *testing.T) {
 		"?profile=tendencies":         {},
 		"?since=2026-03-04T04:59:59Z": kept[3:],
 		"?until=2026-03-04T05:00:00Z": kept[2:4], // the hour of 5 begins then
-		"?since=2026-03-03T01:00:00Z&until=2026-03-03T04:30:00Z":                  kept[1:2],
-		"?since=2026-02-19T17:00:00Z&until=2026-02-26T17:00:00Z":                  kept[:1],
-		"?since=2026-02-19T17:59:00Z&until=2026-02-26T17:59:00Z&profile=catalog":  kept[:1],
-		"?since=2026-03-04T06:00:00%2B01:00&until=2026-03-04T06:20:00%2B01:00":    kept[4:],
+		"?since=2026-03-03T01:00:00Z&until=2026-03-03T04:30:00Z":                 kept[1:2],
+		"?since=2026-02-19T17:00:00Z&until=2026-02-26T17:00:00Z":                 kept[:1],
+		"?since=2026-02-19T17:59:00Z&until=2026-02-26T17:59:00Z&profile=catalog": kept[:1],
+		"?since=2026-03-04T06:00:00%2B01:00&until=2026-03-04T06:20:00%2B01:00":   kept[4:],
 	} {
 		var got struct{ Items []models.Activity }
 		r.get(t, "/v1/activity"+path).into(t, &got)
