@@ -9,6 +9,8 @@ TURBO = $(shell pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null && echo ,t
 export GOFLAGS += -tags=nodynamic$(TURBO)
 # The crash tests wait for leases of 30 s far more than they compute, so many run side by side.
 TESTFLAGS ?= -parallel 16 -timeout 30m
+# Each end-to-end test is some processes and servers: more at once only make each other late.
+E2EFLAGS ?= -parallel 6 -timeout 45m
 
 .DEFAULT_GOAL := help
 .PHONY: help deps web build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores bench-labeling train lint verify
@@ -52,7 +54,7 @@ vet: ## go vet
 # The end-to-end tests kill processes and wait until everything is right again.
 # They run after the others, so that neither takes the other's time for a fault.
 test: deps web vet ## all checks and tests, on servers that are started for them
-	scripts/services run -- sh -c 'go test $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e$$) && go test $(TESTFLAGS) ./internal/e2e'
+	scripts/services run -- sh -c 'go test $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e$$) && go test $(E2EFLAGS) ./internal/e2e'
 	@test -z "$(TURBO)" || { echo "== image/jpeg, which builds without libjpeg-turbo have"; \
 		go test -tags=nodynamic -run '^Test(Scalers|DecodeRendition|PrepareTurns|PrepareBears)' ./analysis/image; }
 
