@@ -49,7 +49,7 @@ for (const scheme of ['light', 'dark']) {
       await page.goto(url + '/app' + path);
       await page.getByText(text).first().waitFor().catch(() => wrong.push(`${name}: “${text}” never shows`));
       await page.waitForLoadState('networkidle');
-      await shoot(page, `${name}-${scheme}`);
+      await shoot(page, `${name}-${scheme}`, { whole: name === 'overview' });
       for (const v of await serious(page)) wrong.push(`${name}: ${v}`);
     }
     wrong.push(...page.problems);
@@ -125,6 +125,7 @@ test('the overview shows what the API holds', async () => {
   // What failed, and from there to why.
   const failed = (await api('/v1/runs/counts')).items.filter((c) => c.state === 'failed');
   assert.ok(failed.length > 0, 'nothing has failed');
+  await page.getByRole('table', { name: 'Failures by step and use case' }).waitFor();
   const failures = await cells(page, 'Failures by step and use case');
   for (const f of failed) {
     const row = failures.find((r) => r.Step === f.step && r['Use case'] === f.profile);

@@ -1,5 +1,5 @@
 import { Button, Group, Select, SimpleGrid, Table, Text } from '@mantine/core';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import { ask, client, type Schemas } from '../api/client';
@@ -39,7 +39,7 @@ async function load(n: number, profile: string): Promise<Loaded> {
 }
 
 /** What the steps did, hour by hour: how many posts, how they ended, what it cost, what failed. */
-export function Hours({ counts }: { counts: Schemas['Count'][] }) {
+export function Hours({ counts }: { counts: UseQueryResult<{ items: Schemas['Count'][] }> }) {
   const [search, change] = useAddress();
   const n = times.some((t) => t.value === search.hours) ? Number(search.hours) : 24;
   const profile = one(search.profile);
@@ -60,7 +60,9 @@ export function Hours({ counts }: { counts: Schemas['Count'][] }) {
           <Asked query={activity}>{(a) => <Cost asked={a} />}</Asked>
         </Card>
         <Card title="Failures">
-          <Asked query={activity}>{(a) => <Failures rows={a.rows} counts={counts.filter((c) => c.state === 'failed' && (!profile || c.profile === profile))} />}</Asked>
+          <Asked query={counts}>
+            {(c) => <Asked query={activity}>{(a) => <Failures rows={a.rows} counts={c.items.filter((x) => x.state === 'failed' && (!profile || x.profile === profile))} />}</Asked>}
+          </Asked>
         </Card>
       </SimpleGrid>
     </>
@@ -91,8 +93,10 @@ function PerHour({ asked, step }: { asked: Loaded; step: string }) {
   if (rows.length === 0) return <Empty title="Nothing happened in this time">{step ? `At ${step}: take a longer time, or another step.` : 'Take a longer time, or see whether a worker runs.'}</Empty>;
   return (
     <>
-      <Plot label={`Posts per hour by outcome, ${step || 'every step'}; the tables below have the numbers`} times={asked.hours} lines={lines} format={whole} height={230} stacked />
-      <BySteps rows={rows} shown={shown} />
+      <div className="chart-and-table">
+        <Plot label={`Posts per hour by outcome, ${step || 'every step'}; the tables beside it have the numbers`} times={asked.hours} lines={lines} format={whole} height={230} stacked />
+        <BySteps rows={rows} shown={shown} />
+      </div>
       <Group justify="space-between" mt="xs">
         <Text size="xs" c="dimmed">
           {step ? 'A post that waited or was tried again counts each time.' : 'A post counts at each step that it passes, and each time that it waited or was tried again.'}
@@ -122,7 +126,7 @@ function ByHours({ hours, byHour, shown }: { hours: number[]; byHour: Map<string
 
 function Numbers({ label, first, shown, rows }: { label: string; first: string; shown: Shown; rows: { name: string; of: (outcome: string) => number | undefined }[] }) {
   return (
-    <Table.ScrollContainer minWidth={480}>
+    <Table.ScrollContainer minWidth={400}>
       <Table aria-label={label}>
         <Table.Thead>
           <Table.Tr>
@@ -133,7 +137,7 @@ function Numbers({ label, first, shown, rows }: { label: string; first: string; 
         <Table.Tbody>
           {rows.map((r) => (
             <Table.Tr key={r.name}>
-              <Table.Th scope="row" fw={400}>{r.name}</Table.Th>
+              <Table.Th scope="row" fw={400} style={{ whiteSpace: 'nowrap' }}>{r.name}</Table.Th>
               {shown.map((o) => <Table.Td className="num" key={o.name}>{count(r.of(o.name))}</Table.Td>)}
             </Table.Tr>
           ))}

@@ -16,7 +16,7 @@ export default function Overview() {
   return (
     <Page title="Overview">
       <Asked query={counts}>{(c) => (c.items.length === 0 ? <Empty title="No posts yet">Import some, or name a query in the configuration.</Empty> : <Numbers counts={c.items} />)}</Asked>
-      <Hours counts={counts.data?.items ?? []} />
+      <Hours counts={counts} />
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Card title="Where the runs stand">
           <Asked query={counts}>{(c) => <ByProfile counts={c.items} />}</Asked>
