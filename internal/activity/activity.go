@@ -73,16 +73,15 @@ func (c *Counter) add(key models.Activity, s sum) {
 	c.counts[key] = sum{have.n + s.n, have.cost + s.cost}
 }
 
-// Run writes every few seconds until ctx ends, and then once more. Who goes on
-// counting after that calls Flush. A store that is away costs nothing but memory
-// for as many counts as hours pass.
+// Run writes every few seconds until ctx ends. Whoever runs it calls Flush when
+// nothing is counted any more, which may be later. A store that is away costs
+// memory for the counts of as many hours, and nothing else.
 func (c *Counter) Run(ctx context.Context) {
 	ticker := time.NewTicker(Every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			c.Flush(ctx)
 			return
 		case <-ticker.C:
 			c.Flush(ctx)

@@ -124,15 +124,14 @@ func (s told) AddActivity(ctx context.Context, counts []models.Activity) error {
 	return nil
 }
 
-// Run writes in time, and once more when it is told to end, although its context
-// has ended then.
-func TestRunWritesInTimeAndAtTheEnd(t *testing.T) {
+// Run writes in time, and Flush also when its context has ended.
+func TestWritesInTimeAndAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := told{got: make(chan []models.Activity)}
 		c := activity.New(store, time.Now, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
-		go c.Run(ctx)
+		go func() { c.Run(ctx); c.Flush(ctx) }()
 		c.Step("fetch", "catalog", "advance", 0, 0)
 		if got := <-store.got; len(got) != 1 || got[0].N != 1 {
 			t.Errorf("first: %v", got)

@@ -58,11 +58,14 @@ for (const scheme of ['light', 'dark']) {
   });
 }
 
-/** The cells of a table, row by row, each under its column's name. */
+/** The cells of a table once it is there, row by row, each under its column's name: all of one moment. */
 async function cells(page, label) {
-  const [head, ...rows] = await page.getByRole('table', { name: label, exact: true }).getByRole('row').all();
-  const names = await head.getByRole('columnheader').allTextContents();
-  return Promise.all(rows.map(async (r) => Object.fromEntries((await r.locator('th, td').allTextContents()).map((text, i) => [names[i], text]))));
+  const table = page.getByRole('table', { name: label, exact: true });
+  await table.waitFor();
+  return table.evaluate((t) => {
+    const [names, ...rows] = [...t.rows].map((r) => [...r.cells].map((c) => c.textContent));
+    return rows.map((r) => Object.fromEntries(r.map((text, i) => [names[i], text])));
+  });
 }
 
 const words = { advance: 'went on', done: 'done', dropped: 'dropped', park: 'wait for people', wait: 'waited', retry: 'tried again', failed: 'failed' };
@@ -117,7 +120,6 @@ test('the overview shows what the API holds', async () => {
   // What it cost: one line for each step and use case that cost anything.
   await page.goto(url + '/app/');
   const spent = new Set((await load()).filter((r) => r.cost > 0).map((r) => `${r.step} ${r.profile}`));
-  await page.getByRole('table', { name: 'Cost by step and use case' }).waitFor();
   const costs = await cells(page, 'Cost by step and use case');
   assert.deepEqual(new Set(costs.map((c) => `${c.Step} ${c['Use case']}`)), spent);
   assert.ok(costs.length > 1 && costs.every((c) => /^[0-9.]+ (s|min|h)$/.test(c['CPU time'])), JSON.stringify(costs));
@@ -125,7 +127,6 @@ test('the overview shows what the API holds', async () => {
   // What failed, and from there to why.
   const failed = (await api('/v1/runs/counts')).items.filter((c) => c.state === 'failed');
   assert.ok(failed.length > 0, 'nothing has failed');
-  await page.getByRole('table', { name: 'Failures by step and use case' }).waitFor();
   const failures = await cells(page, 'Failures by step and use case');
   for (const f of failed) {
     const row = failures.find((r) => r.Step === f.step && r['Use case'] === f.profile);
