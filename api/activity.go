@@ -10,8 +10,8 @@ import (
 	"weft/models"
 )
 
-// mostHours is how long a time one answer covers: a week, by hours.
-const mostHours = 7 * 24 * time.Hour
+// longestActivity is how long a time one answer covers: a week, by hours.
+const longestActivity = 7 * 24 * time.Hour
 
 // StepHour is what a step did in an hour with the posts of a profile, as far as it
 // came to one outcome.
@@ -52,7 +52,7 @@ func (s *server) listActivity(ctx context.Context, in *activityInput) (*listOf[S
 	if !since.Before(until) {
 		return nil, huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: "query.until", Message: "expected a time after since"})
 	}
-	if until.Sub(since) > mostHours+time.Hour { // since was taken to its hour
+	if until.Sub(since) > longestActivity+time.Hour { // since was taken to its hour
 		return nil, huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: "query.until", Message: "expected a time at most 168 hours after since"})
 	}
 	counts, err := s.Runs.Activity(ctx, since, until, in.Profile)
