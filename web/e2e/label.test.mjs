@@ -130,7 +130,8 @@ test('an analyst decides where people disagree', { timeout: 60_000 }, async () =
   const say = (as, category) => api(`/v1/labels/${item.id}/answers`, { method: 'POST', body: { values: values(category) }, as });
   await say(cy, 'dress');
   await say(di, 'skirt');
-  assert.equal((await api(`/v1/labels/${item.id}`)).verdict, 'disagree');
+  // Its verdict is "disagree" until the run has seen it, and then one more answer is wanted: either way it is to be decided.
+  await until('the item is to be decided', async () => (await api('/v1/labels/disputed?profile=quality')).items.some((i) => i.id === item.id));
 
   const page = await logIn(browser, await newKey('eve', 'analyst'));
   await page.goto(url + '/app/quality?view=disputed');

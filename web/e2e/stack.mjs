@@ -51,8 +51,11 @@ export async function until(what, ask, seconds = 20) {
   throw new Error(`not within ${seconds} s: ${what}; last: ${JSON.stringify(last)}`);
 }
 
-export async function shoot(page, name) {
+export async function shoot(page, name, { whole = false } = {}) {
   if (!shots) return;
   mkdirSync(shots, { recursive: true });
+  const size = page.viewportSize();
+  if (whole) await page.setViewportSize({ ...size, height: await page.evaluate(() => document.documentElement.scrollHeight) });
   await page.screenshot({ path: join(shots, name + '.png') });
+  await page.setViewportSize(size);
 }
