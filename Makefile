@@ -9,9 +9,11 @@ TURBO = $(shell pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null && echo ,t
 export GOFLAGS += -tags=nodynamic$(TURBO)
 # The crash tests wait for leases of 30 s far more than they compute, so many run side by side.
 TESTFLAGS ?= -parallel 16 -timeout 30m
+# Each end-to-end test is some processes and servers: more at once only make each other late.
+E2EFLAGS ?= -parallel 6 -timeout 45m
 
 .DEFAULT_GOAL := help
-.PHONY: help deps web build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores bench-labeling train lint verify
+.PHONY: help deps web build demo up vet test race crash-stores services fuzz eval bench bench-analysis bench-stores bench-labeling bench-api train lint verify
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +54,7 @@ vet: ## go vet
 # The end-to-end tests kill processes and wait until everything is right again.
 # They run after the others, so that neither takes the other's time for a fault.
 test: deps web vet ## all checks and tests, on servers that are started for them
-	scripts/services run -- sh -c 'go test $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e$$) && go test $(TESTFLAGS) ./internal/e2e'
+	scripts/services run -- sh -c 'go test $(TESTFLAGS) $$(go list ./... | grep -v /internal/e2e$$) && go test $(E2EFLAGS) ./internal/e2e'
 	@test -z "$(TURBO)" || { echo "== image/jpeg, which builds without libjpeg-turbo have"; \
 		go test -tags=nodynamic -run '^Test(Scalers|DecodeRendition|PrepareTurns|PrepareBears)' ./analysis/image; }
 
@@ -83,6 +85,9 @@ bench-stores: deps ## each store's adapter against the bare driver in the same r
 
 bench-labeling: ## what the next item costs a labeler, at few and at many open items (ARGS='-items 1000,1000000 -mongo-items 200,1000')
 	scripts/services run --only mongo -- go run ./internal/bench/labeling $(ARGS)
+
+bench-api: deps build ## getting and searching over the API against bare calls, among a million posts; 200 clients for a minute (ARGS='-posts 100000 -export -stores embedded')
+	scripts/services run --only mongo,elasticsearch,redis,python -- go run ./internal/bench/api $(ARGS)
 
 train: build ## the garment models out of photos, and of people's labels (PHOTOS=~/clothing LABELS=labels/labels.csv WORK=garments, PYTHON of analysis/train's environment)
 	@test -d '$(PHOTOS)' || { echo 'give PHOTOS=folder with train and validation, each with a folder per class'; exit 2; }

@@ -232,7 +232,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("cookie %v", c)
 	}
 	in := func(req *http.Request) { anonymous(req); req.AddCookie(cookies[0]) }
-	token := func(req *http.Request) { in(req); req.Header.Set("X-CSRF-Token", me.CSRF) }
+	token := func(req *http.Request) { in(req); req.Header.Set("X-CSRF-Token", me.CSRF) } //nolint:canonicalheader // as the documentation writes it
 	foreign := func(req *http.Request) { token(req); req.Header.Set("Origin", "https://evil.example") }
 	site := func(req *http.Request) { token(req); req.Header.Set("Sec-Fetch-Site", "same-site") }
 	if a := r.ask(t, "GET", "/v1/me", in); a.status != 200 || !strings.Contains(a.body, me.CSRF) {

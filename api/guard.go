@@ -266,7 +266,7 @@ func (g *Guard) Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return nil //nolint:nilerr // nobody is logged in, which is what is wanted
 	}
-	gone := g.cookie(r, "", time.Unix(1, 0))
+	gone := g.cookie(r, "", time.Unix(1, 0)) //nolint:gosec // as strict as the one that it removes
 	gone.MaxAge = -1
 	http.SetCookie(w, gone)
 	err = g.Sessions.EndSession(r.Context(), hash(c.Value))

@@ -118,14 +118,14 @@ func (s *server) queryHistory(ctx context.Context, in *historyInput) (*historyOu
 	if in.Explain {
 		e, err := s.Both.Explain(ctx, q)
 		if err != nil {
-			return nil, s.refused(ctx, "history", err)
+			return nil, s.refused(ctx, err)
 		}
 		out.Body.Explain = &e
 		return out, nil
 	}
 	docs, next, err := s.Both.Page(ctx, q)
 	if err != nil {
-		return nil, s.refused(ctx, "history", err)
+		return nil, s.refused(ctx, err)
 	}
 	out.Body.NextCursor = s.sealed(purpose, next)
 	for _, d := range docs {
@@ -134,18 +134,18 @@ func (s *server) queryHistory(ctx context.Context, in *historyInput) (*historyOu
 	if in.Count || len(in.Facet) > 0 {
 		total, facets, err := s.Both.Count(ctx, q)
 		if err != nil {
-			return nil, s.refused(ctx, "history", err)
+			return nil, s.refused(ctx, err)
 		}
 		out.Body.Total, out.Body.Facets = &total, facets
 	}
 	return out, nil
 }
 
-// refused is failed for queries that a store may refuse for what they ask.
-func (s *server) refused(ctx context.Context, store string, err error) error {
+// refused is failed for queries of both ends, which may be refused for what they ask.
+func (s *server) refused(ctx context.Context, err error) error {
 	if ctx.Err() == nil && models.ClassOf(err) == models.Permanent {
 		s.Log.InfoContext(ctx, "api: a query was refused", "request", of(ctx).id, "error", err)
 		return huma.Error422UnprocessableEntity("this can't be answered: it asks for too much of the history, or for what this installation can't ask; take a shorter range, or make an export")
 	}
-	return s.failed(ctx, store, err)
+	return s.failed(ctx, "history", err)
 }

@@ -26,10 +26,13 @@ type Pipeline interface {
 	Replay(ctx context.Context, f models.RunFilter, dryRun bool) (Replayed, error)
 }
 
-// Runs lists runs.
+// Runs tells of runs.
 type Runs interface {
 	Runs(ctx context.Context, f models.RunFilter) ([]models.Run, error)
 	Counts(ctx context.Context) ([]models.Count, error)
+	// Activity tells what the steps did in the hours that began at since or later
+	// and before until, by hour, profile, step and outcome.
+	Activity(ctx context.Context, since, until time.Time, profile string) ([]models.Activity, error)
 }
 
 // Queue is how many tasks of a queue stand where.
@@ -135,6 +138,7 @@ func (s *server) pipeline() {
 	register(s, get(models.Viewer, "list-queues", "/v1/queues", "Tell how deep the queues are, and which are paused"), s.listQueues)
 	register(s, get(models.Viewer, "list-sources", "/v1/sources", "Tell how the collection of each query fares"), s.listSources)
 	register(s, get(models.Viewer, "count-runs", "/v1/runs/counts", "Count runs by profile, state and step"), s.countRuns)
+	s.activity()
 	register(s, get(models.Analyst, "list-runs", "/v1/runs", "List runs: failed ones, unless another state is asked for"), s.listRuns)
 	register(s, action{Role: models.Operator, Creates: true, Timeout: 5 * time.Minute, Operation: huma.Operation{
 		OperationID: "replay-runs", Method: http.MethodPost, Path: "/v1/runs/replay", Tags: []string{"operation"}, Summary: "Queue ended runs again, from the step they ended at",

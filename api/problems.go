@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -85,9 +86,7 @@ func (s *server) writeFailure(w http.ResponseWriter, r *http.Request, store stri
 		status = e.GetStatus()
 	}
 	if e, ok := errors.AsType[huma.HeadersError](err); ok {
-		for k, v := range e.GetHeaders() {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), e.GetHeaders())
 	}
 	writeProblem(w, r, status, err.Error())
 }

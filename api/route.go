@@ -47,7 +47,7 @@ func register[I, O any](s *server, a action, do func(context.Context, *I) (*O, e
 	if a.Creates {
 		a.Errors = append(a.Errors, http.StatusConflict)
 		a.Parameters = append(a.Parameters, &huma.Param{
-			Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: ptr(1), MaxLength: ptr(maxIdempotency)},
+			Name: idempotencyHeader, In: "header", Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(maxIdempotency)},
 			Description: "A text of your choice that names this request: repeated within a day it is answered as it was, and done once.",
 		})
 	}
@@ -61,5 +61,3 @@ func (s *server) open(patterns ...string) {
 		s.actions[p] = &action{Reads: true}
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

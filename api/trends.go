@@ -65,7 +65,7 @@ func (s *server) getTrend(ctx context.Context, in *trendInput) (*listOf[Share], 
 	q.Posts.Profiles = []string{in.Profile}
 	shares, err := s.Trends.Shares(ctx, q)
 	if err != nil {
-		return nil, s.refused(ctx, "history", err)
+		return nil, s.refused(ctx, err)
 	}
 	return list(shares), nil
 }

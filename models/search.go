@@ -105,6 +105,7 @@ type SearchQuery struct {
 	Sort          string     // "newest" (default), "oldest", "relevance", "likes"
 	After         string     // opaque cursor: Next of the page before
 	Limit         int        // default 20, at most 1,000
+	Uncounted     bool       `json:"-"` // the answer needs no Total: whoever pages through everything would have all of it counted at each page
 }
 
 // Check returns what is wrong with q that every search refuses alike.

@@ -35,7 +35,8 @@ func shipped(t testing.TB) map[string]*profile.Profile {
 func TestShippedRoutes(t *testing.T) {
 	sure := []models.Attribute{attr("color", "navy", 0.9), attr("category", "outwear", 0.97)}
 	unsure := []models.Attribute{attr("color", "navy", 0.9), attr("category", "outwear", 0.6)}
-	unsureOfColor := []models.Attribute{attr("color", "navy", 0.6), attr("category", "outwear", 0.97)}
+	unsureOfColor := []models.Attribute{attr("color", "navy", 0.45), attr("category", "outwear", 0.97)}
+	twoColors := []models.Attribute{attr("color", "navy", 0.6), attr("color", "white", 0.5), attr("category", "outwear", 0.97)}
 	lost := []models.Attribute{attr("color", "navy", 0.3)}
 	tests := []struct {
 		profile, name string
@@ -47,7 +48,8 @@ func TestShippedRoutes(t *testing.T) {
 		{"tendencies", "nothing found", nil, nil, "fetch → analyze-light → index → archive → done"},
 		{"catalog", "sure", sure, nil, "fetch → analyze-light → index → archive → done"},
 		{"catalog", "light unsure", unsure, sure, "fetch → analyze-light → analyze-heavy → index → archive → done"},
-		{"catalog", "light unsure of the colour", unsureOfColor, sure, "fetch → analyze-light → analyze-heavy → index → archive → done"},
+		{"catalog", "light unsure of the colour", unsureOfColor, nil, "fetch → analyze-light → index → archive → done"},
+		{"catalog", "two colours", twoColors, sure, "fetch → analyze-light → analyze-heavy → index → archive → done"},
 		{"catalog", "both unsure", lost, lost, "fetch → analyze-light → analyze-heavy → label (waits) → index → archive → done"},
 		{"catalog", "nothing found", nil, nil, "fetch → analyze-light → analyze-heavy → label (waits) → dropped"},
 	}

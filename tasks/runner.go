@@ -223,7 +223,7 @@ func (r *Runner) fail(ctx context.Context, j Job, found models.Change, err error
 		return r.lost(ctx, j, moveErr)
 	}
 	r.opt.Crash("attempt.recorded")
-	r.record(j, "retry", 0)
+	r.record(j, string(models.OutRetry), 0)
 	return models.Faultf(models.Retryable, "tasks: %s of %s: %w", run.Step, run.Post, err)
 }
 

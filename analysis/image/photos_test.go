@@ -82,16 +82,25 @@ func (s *tally) String() string {
 }
 
 // TestColorsOfLabelledPhotos holds the colour models to what a person called the
-// colours. docs/models/color.md has the numbers.
+// colours, and their confidence to how often they are right. docs/models/color.md
+// has the numbers.
 func TestColorsOfLabelledPhotos(t *testing.T) {
 	c := newTestColors(t)
 	var light tally
+	var names, families []sighting
 	for _, p := range labelledPhotos(t) {
 		img := p.rendition(t)
 		light.add(c, c.Light(img, 4), p.color)
+		heavy := c.convert.grid(expose(shrink(img, img.Bounds(), RenditionSide)))
+		for _, s := range []scene{c.look(img, lightSide, 6, 4), c.cluster(heavy, findForeground(heavy, 8), 6)} {
+			names = append(names, c.sight(s, func(f *found) (string, float64) { return f.name, f.margin }, p.color))
+			families = append(families, c.sight(s, func(f *found) (string, float64) { return f.family, f.familyMargin }, c.taxonomy.Family(p.color)))
+		}
 	}
 	t.Logf("light: %s", &light)
 	if light.name*100 < 50*light.n {
 		t.Errorf("light: the first name is right in %d of %d, want half", light.name, light.n)
 	}
+	t.Run("confidence of names", func(t *testing.T) { checkFit(t, names, nameConfidence) })
+	t.Run("confidence of families", func(t *testing.T) { checkFit(t, families, familyConfidence) })
 }

@@ -15,6 +15,7 @@ import (
 	"weft/analysis"
 	"weft/analysis/image"
 	"weft/analysis/zoo"
+	"weft/internal/activity"
 	"weft/internal/config"
 	"weft/internal/crashpoint"
 	"weft/internal/telemetry"
@@ -73,6 +74,7 @@ type App struct {
 	Log        *slog.Logger
 
 	opt     Options
+	hours   *activity.Counter // nil when the queue is not there
 	tracing *telemetry.Tracing
 	closers []closer
 	files   *blobs.Store // of the history
@@ -148,9 +150,10 @@ func (a *App) wire() error {
 	if a.opt.Steps != nil {
 		a.opt.Steps(steps)
 	}
+	a.hours = activity.New(a.Documents, a.opt.Now, a.Log)
 	a.Runner = tasks.NewRunner(a.Documents, a.Queue, a.Library, steps, tasks.Options{
 		Attempts: cfg.Steps.Attempts, Deaths: cfg.Steps.Deaths, Timeouts: cfg.Steps.Timeouts, Horizon: cfg.Reconcile.Horizon,
-		Embedding: cfg.Analysis.Embedding, Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: recorders{a.Metrics, a.opt.Record}, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
+		Embedding: cfg.Analysis.Embedding, Gate: true, Now: a.opt.Now, Crash: a.opt.Crash.Hit, Recorder: recorders{a.Metrics, a.hours, a.opt.Record}, Tracer: a.tracing.Tracer("weft/tasks"), Log: a.Log,
 	})
 	a.Desk = labeling.NewDesk(a.Documents, a.Documents, a.Runner, a.opt.Now, a.opt.Crash.Hit)
 	return nil
@@ -258,14 +261,16 @@ func (p preparer) Prepare(ctx context.Context, original []byte) (tasks.Prepared,
 	}, nil
 }
 
-// recorders tells the metrics, and whoever looks on.
+// recorders tells the metrics, the counts by hour, and whoever looks on.
 type recorders struct {
 	metrics *telemetry.Metrics
+	hours   *activity.Counter
 	more    tasks.Recorder
 }
 
 func (r recorders) Step(step, profile, outcome string, seconds, cost float64) {
 	r.metrics.Step(step, profile, outcome, seconds, cost)
+	r.hours.Step(step, profile, outcome, seconds, cost)
 	if r.more != nil {
 		r.more.Step(step, profile, outcome, seconds, cost)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/api"
+	"weft/internal/activity"
 	"weft/internal/config"
 	"weft/internal/reindex"
 	"weft/labeling"
@@ -55,6 +56,7 @@ type Documents interface {
 	api.Sessions
 	api.Audit
 	api.Requests
+	activity.Store
 
 	Admit(ctx context.Context, admissions []models.Admission) ([]models.Admittance, error)
 	Forget(ctx context.Context, deletions []models.Deletion) (models.Forgotten, error)
@@ -62,6 +64,7 @@ type Documents interface {
 	ForgetLog(ctx context.Context, post string, limit int) ([]models.Audit, error)
 	Unseen(ctx context.Context) ([]string, error)
 	Counts(ctx context.Context) ([]models.Count, error)
+	Activity(ctx context.Context, since, until time.Time, profile string) ([]models.Activity, error)
 	Standings(ctx context.Context, posts []string) (map[string]models.Standing, error)
 	Labelled(ctx context.Context, attribute string, since, until time.Time, after string, max int) ([]models.Post, error)
 	PutExport(ctx context.Context, e models.Export) error

@@ -46,6 +46,7 @@ func (a *App) Work(ctx context.Context) error {
 	a.Log.Info("working", "queues", served)
 	var house sync.WaitGroup
 	house.Go(func() { a.Shadows.Run(ctx) })
+	house.Go(func() { a.hours.Run(ctx) })
 	for _, job := range a.housekeeping() {
 		house.Go(func() { a.keep(ctx, job) })
 	}
@@ -55,6 +56,7 @@ func (a *App) Work(ctx context.Context) error {
 	a.Runner.Drain()
 	servers.Shutdown()
 	house.Wait()
+	a.hours.Flush(ctx) // what ended while it drained
 	a.Log.Info("drained")
 	return nil
 }
@@ -99,6 +101,7 @@ func (a *App) housekeeping() []job {
 		{"merge", mergeInterval, a.merge},
 		{"drift", driftInterval, a.lookForDrift},
 		{"exports", exportInterval, a.Exporter().Run},
+		{"activity", time.Hour, a.hours.Forget},
 	}
 }
 

@@ -44,7 +44,7 @@ func badNetwork(t *testing.T) { //nolint:thelper // a test
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test
-	r := newOwnMongoRig(t, 60, "8760h")
+	r := newFilesRig(t, 60, "8760h")
 	lines := r.behindProxies()
 	r.start(child{Import: r.importFile(), Label: true, Flaky: r.flaky()})
 	r.start(child{Label: true, Flaky: r.flaky()})

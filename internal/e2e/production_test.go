@@ -9,33 +9,48 @@ import (
 	"weft/internal/servers"
 )
 
-// servers that the production stores run on, by the names of internal/servers.
-func shared(t *testing.T) map[string]string {
+// own are the servers of the production stores by their names in internal/servers:
+// a MongoDB of the test's own, and what else it wants for itself; the others are
+// shared. Its stand-in is busy for minutes with the connections that a killed
+// worker leaves, and has hung under the tests that shared it.
+func own(t *testing.T, more ...string) (map[string]string, *servers.Set) {
 	t.Helper()
-	urls := map[string]string{}
-	for _, name := range []string{servers.Mongo, servers.Elastic, servers.GCS, servers.BigQuery} {
-		urls[name] = servers.URL(t, name)
+	names := more
+	if !slices.Contains(more, servers.Mongo) {
+		names = append(names, servers.Mongo)
 	}
-	return urls
+	set, urls := servers.Own(t, names...), map[string]string{}
+	for _, name := range []string{servers.Elastic, servers.GCS, servers.BigQuery} {
+		if !slices.Contains(names, name) {
+			urls[name] = servers.URL(t, name)
+		}
+	}
+	for _, name := range names {
+		urls[name] = set.URL(name)
+	}
+	return urls, set
 }
 
 // newProductionRig is newRig on MongoDB, Elasticsearch, GCS and BigQuery, as
 // far as there are servers of theirs here.
 func newProductionRig(t *testing.T, posts int, retention string) *rig {
 	t.Helper()
-	urls := shared(t)
+	urls, _ := own(t)
 	return newRigOn(t, posts, retention, func() []config.Override { return production(t, urls) })
 }
 
-// newFilesRig is newProductionRig without a warehouse, and with one server of
-// the test's own, for tests that kill that one, or workers in the middle of loads: BigQuery refuses
-// the second job of a name, its stand-in runs it again, so that rows double and
-// the part waits for minutes until it is loaded anew. storage/bigquery shows
-// that on a jobs API which refuses.
-func newFilesRig(t *testing.T, posts int, retention string, own *servers.Set, name string) *rig {
+// newFilesRig is newProductionRig without a warehouse, for tests that kill servers, or workers
+// in the middle of loads: BigQuery refuses the second job of a name, its stand-in runs it again,
+// so that rows double and the part waits for minutes until it is loaded anew. storage/bigquery
+// shows that on a jobs API which refuses.
+func newFilesRig(t *testing.T, posts int, retention string) *rig {
 	t.Helper()
-	urls := shared(t)
-	urls[name] = own.URL(name)
+	urls, _ := own(t)
+	return newFilesRigOn(t, posts, retention, urls)
+}
+
+func newFilesRigOn(t *testing.T, posts int, retention string, urls map[string]string) *rig {
+	t.Helper()
 	return newRigOn(t, posts, retention, func() []config.Override {
 		return slices.DeleteFunc(production(t, urls), func(o config.Override) bool { return o.Key == "history.warehouse" })
 	})
@@ -61,14 +76,14 @@ func TestOutageProduction(t *testing.T) {
 	outageFailsNoRun(t, newProductionRig)
 }
 
-// TestKillsProduction holds the laws where workers are killed. See newOwnMongoRig.
+// TestKillsProduction holds the laws where workers are killed.
 func TestKillsProduction(t *testing.T) { //nolint:tparallel // they go side by side, but not beside other tests
 	if testing.Short() {
 		t.Skip("takes minutes: leases are 30 s")
 	}
 	for name, test := range map[string]func(*testing.T){
-		"poison":         func(t *testing.T) { poisonEnds(t, newOwnMongoRig) },        //nolint:thelper // a test
-		"random crashes": func(t *testing.T) { randomCrashes(t, newOwnMongoRig, 60) }, //nolint:thelper // a test
+		"poison":         func(t *testing.T) { poisonEnds(t, newFilesRig) },        //nolint:thelper // a test
+		"random crashes": func(t *testing.T) { randomCrashes(t, newFilesRig, 60) }, //nolint:thelper // a test
 		"bad network":    badNetwork,
 		"restore":        restoreFromBackup,
 	} {
@@ -85,12 +100,5 @@ func TestCrashPointsProduction(t *testing.T) { //nolint:tparallel // see TestCra
 	if os.Getenv("WEFT_TEST_LONG") == "" {
 		t.Skip("takes a quarter of an hour: make crash-stores")
 	}
-	crashPoints(t, newOwnMongoRig)
-}
-
-// newOwnMongoRig is for tests that kill workers. Each has a MongoDB of its own: its stand-in is busy for minutes with the connections
-// that a killed worker leaves, and has hung under the tests that shared it.
-func newOwnMongoRig(t *testing.T, posts int, retention string) *rig {
-	t.Helper()
-	return newFilesRig(t, posts, retention, servers.Own(t, servers.Mongo), servers.Mongo)
+	crashPoints(t, newFilesRig)
 }

@@ -18,7 +18,7 @@ import (
 // nothing had happened. The backup is a copy by the driver, since there is no
 // mongodump for the stand-in.
 func restoreFromBackup(t *testing.T) { //nolint:thelper // a test
-	r := newOwnMongoRig(t, 40, "8760h")
+	r := newFilesRig(t, 40, "8760h")
 	db := r.database()
 	carry := func(file string) {
 		r.start(child{Import: file, Label: true})

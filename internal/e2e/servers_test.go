@@ -22,14 +22,14 @@ func TestServersDie(t *testing.T) { //nolint:tparallel // the servers go side by
 	for _, name := range []string{servers.Mongo, servers.Elastic} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			own := servers.Own(t, name)
-			r := newFilesRig(t, 60, "8760h", own, name)
+			urls, set := own(t, name)
+			r := newFilesRigOn(t, 60, "8760h", urls)
 			r.start(child{Import: r.importFile(), Label: true, Flaky: r.flaky()})
 			r.start(child{Label: true, Flaky: r.flaky()})
 			r.underWay()
-			own.Kill(name)
+			set.Kill(name)
 			r.hears("connection refused")
-			own.Start(name)
+			set.Start(name)
 			r.wait("everything to settle", settle, r.settled)
 			r.check(0)
 		})
@@ -44,26 +44,22 @@ func TestGoogleDies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	own := servers.Own(t, servers.GCS, servers.BigQuery, servers.Mongo) // see newOwnMongoRig
-	urls := shared(t)
-	for _, name := range []string{servers.GCS, servers.BigQuery, servers.Mongo} {
-		urls[name] = own.URL(name)
-	}
+	urls, set := own(t, servers.GCS, servers.BigQuery)
 	t.Setenv(servers.GCS, urls[servers.GCS]) // which the workers make the address of
 	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(urls[servers.GCS], "http://"))
 	r := newRigOn(t, 60, "8760h", func() []config.Override { return production(t, urls) })
-	own.Kill(servers.BigQuery)
+	set.Kill(servers.BigQuery)
 	r.start(child{Import: r.importFile(), Label: true, Flaky: r.flaky()})
 	r.start(child{Label: true, Flaky: r.flaky()})
 	r.underWay()
-	own.Kill(servers.GCS)
+	set.Kill(servers.GCS)
 	r.hears("connection refused")
-	own.Start(servers.GCS)
+	set.Start(servers.GCS)
 	r.wait("parts to wait for the warehouse", settle, func() (bool, string) {
 		s, err := r.app.Status(r.ctx)
 		return err == nil && s.Parts[models.PartWritten]+s.Parts[models.PartLoading] > 0, fmt.Sprintf("parts %v, %v", s.Parts, err)
 	})
-	own.Start(servers.BigQuery)
+	set.Start(servers.BigQuery)
 	r.wait("everything to settle", settle, r.settled)
 	r.check(0)
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,6 +104,7 @@ func startDemo(t *testing.T, bin string) (link string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), "demo", "--posts", "240", "--ask", "--data", t.TempDir(), "--listen", "127.0.0.1:0",
 		"--set", "profiles="+doubleAnswers(t)+","+allKinds(t), "--set", "api.rate=100000")
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "WEFT_SHOTS=") }) // the scripts' own; a command refuses what it doesn't know
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func (m *merge) round(ctx context.Context) ([]Found, error) {
 // if it has all that is left.
 func (m *merge) recent(ctx context.Context) (found []models.SearchDoc, end models.Place, err error) {
 	q := m.f.q
-	q.Facets, q.After, q.Limit = nil, "", m.size
+	q.Facets, q.After, q.Limit, q.Uncounted = nil, "", m.size, true
 	q.Sort = "newest"
 	at := time.UnixMilli(m.after.Milli).UTC()
 	if m.oldest {

@@ -32,6 +32,7 @@ type plan struct {
 	facets  []string
 	sort    string
 	limit   int
+	counted bool
 	print   string // of the query, for its cursors
 	after   *cursor
 }
@@ -49,7 +50,7 @@ func (c cursor) String() string {
 }
 
 func (s *Search) plan(q models.SearchQuery) (*plan, error) {
-	p := &plan{sort: q.Sort, limit: q.Limit, print: q.Fingerprint(), filter: []object{}}
+	p := &plan{sort: q.Sort, limit: q.Limit, counted: !q.Uncounted, print: q.Fingerprint(), filter: []object{}}
 	if p.limit <= 0 {
 		p.limit = defaultLimit
 	}
@@ -190,7 +191,7 @@ func (p *plan) request() object {
 		query["filter"] = slices.Concat(p.filter, p.must)
 	}
 	r := object{
-		"query": object{"bool": query}, "size": p.limit + 1, "track_total_hits": true, "sort": p.order(),
+		"query": object{"bool": query}, "size": p.limit + 1, "track_total_hits": p.counted, "sort": p.order(),
 		"_source": true,
 	}
 	if aggs := p.aggregations(p.facets, facetDepth); len(aggs) > 0 {

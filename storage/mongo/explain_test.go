@@ -91,6 +91,8 @@ func TestIndexesAreUsed(t *testing.T) {
 		d.where(itemsLane, bson.D{{Key: "lane", Value: bson.D{{Key: "$gt", Value: ""}}}}).sorted(asc("lane")),
 		d.where(itemsContested, bson.D{{Key: "contested", Value: true}}).sorted(bson.D{{Key: "priority", Value: -1}, {Key: "opened_at", Value: 1}, {Key: "_id", Value: 1}}),
 		d.where(answersBy, bson.D{{Key: "by", Value: "ann"}}).sorted(bson.D{{Key: "at", Value: -1}, {Key: "item", Value: -1}}),
+		d.inHours(goldenWhen(1), goldenWhen(2), ""),
+		d.inHours(goldenWhen(1), goldenWhen(2), "catalog"),
 		d.where(itemsWaiting, bson.D{{Key: "waiting", Value: bson.D{{Key: "$gt", Value: 0}}}}).sorted(asc("opened_at", "_id")),
 	} {
 		plan, err := d.db.RunCommand(t.Context(), bson.D{{Key: "explain", Value: bson.D{

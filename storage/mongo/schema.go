@@ -29,6 +29,7 @@ const (
 	cDrafts    = "drafts"
 	cAnswers   = "answers" // the items' answers, one by one
 	cBudgets   = "budgets"
+	cActivity  = "activity"
 	cResults   = "results"
 	cProfiles  = "profiles"
 	cStaging   = "staging"
@@ -54,7 +55,7 @@ const (
 )
 
 func collections() []string {
-	return []string{cPosts, cTimelines, cItems, cDrafts, cAnswers, cBudgets, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
+	return []string{cPosts, cTimelines, cItems, cDrafts, cAnswers, cBudgets, cActivity, cResults, cProfiles, cStaging, cParts, cStubs, cForgotten, cErasures,
 		cBuried, cStrays, cAudit, cBlobRefs, cBlobs, cLeases, cCursors, cWindows, cCampaigns, cExports,
 		cKeys, cSessions, cLines, cReserved, cMeta}
 }

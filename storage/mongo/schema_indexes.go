@@ -59,6 +59,7 @@ const (
 	profilesName     = "profiles/name"
 	campaignsStarted = "campaigns/started"
 	resultsInput     = "results/input"
+	activityHour     = "activity/hour"
 
 	stagingPost  = "staging/post"
 	stagingWaits = "staging/waits"
@@ -153,6 +154,7 @@ func otherIndexes() []index {
 		{name: profilesName, keys: bson.D{{Key: "name", Value: 1}, {Key: "put", Value: -1}}},
 		{name: campaignsStarted, keys: bson.D{{Key: "started_at", Value: -1}, {Key: "_id", Value: 1}}},
 		{name: resultsInput, keys: asc("result.input")},
+		{name: activityHour, keys: asc("hour", "profile", "step", "outcome")},
 		// of the rows, most are in parts and wait for their posts to be purged
 		{name: stagingPost, keys: asc("post")},
 		{name: stagingWaits, keys: asc("part", "archived_at", "day", "source"), partial: waits()},

@@ -72,6 +72,9 @@ CREATE INDEX IF NOT EXISTS answers_at ON answers(at, item);
 CREATE TABLE IF NOT EXISTS budgets(
 	profile TEXT NOT NULL, step TEXT NOT NULL, day TEXT NOT NULL, posts INTEGER NOT NULL, seconds REAL NOT NULL,
 	PRIMARY KEY(profile, step, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS activity(
+	hour INTEGER NOT NULL, profile TEXT NOT NULL, step TEXT NOT NULL, outcome TEXT NOT NULL, n INTEGER NOT NULL, cost REAL NOT NULL,
+	PRIMARY KEY(hour, profile, step, outcome)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results(key TEXT PRIMARY KEY, doc BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS results_input ON results(json_extract(CAST(doc AS TEXT), '$.input'));
 CREATE TABLE IF NOT EXISTS profiles(

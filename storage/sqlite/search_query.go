@@ -41,8 +41,10 @@ func (s *Search) Search(ctx context.Context, q models.SearchQuery) (models.Searc
 	}
 	defer func() { _ = tx.Rollback() }() // it only read
 	answer := plan.empty()
-	if err := plan.count(ctx, tx, &answer); err != nil {
-		return answer, fault("search", err)
+	if plan.counted || len(plan.facets) > 0 {
+		if err := plan.count(ctx, tx, &answer); err != nil {
+			return answer, fault("search", err)
+		}
 	}
 	if err := plan.page(ctx, tx, &answer); err != nil {
 		return answer, fault("search", err)
@@ -59,6 +61,7 @@ type searchPlan struct {
 	facets  []string
 	sort    string
 	limit   int
+	counted bool
 	print   string // of the query, for its cursors
 	after   *searchCursor
 }
@@ -72,7 +75,7 @@ type searchCursor struct {
 }
 
 func planSearch(q models.SearchQuery) (*searchPlan, error) {
-	p := &searchPlan{sort: q.Sort, limit: q.Limit, print: q.Fingerprint(), where: []string{"d.deleted = 0"}}
+	p := &searchPlan{sort: q.Sort, limit: q.Limit, counted: !q.Uncounted, print: q.Fingerprint(), where: []string{"d.deleted = 0"}}
 	if p.limit <= 0 {
 		p.limit = searchDefaultLimit
 	}
@@ -224,7 +227,9 @@ func (p *searchPlan) count(ctx context.Context, tx *sql.Tx, answer *models.Searc
 			return err
 		}
 		if facet < 0 {
-			answer.Total = c.N
+			if p.counted {
+				answer.Total = c.N
+			}
 			return nil
 		}
 		name := p.facets[facet]

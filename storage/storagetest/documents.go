@@ -51,6 +51,9 @@ type Store interface {
 	Campaign(ctx context.Context, id string) (models.Campaign, error)
 	MoveCampaign(ctx context.Context, c models.Campaign) error
 	CampaignCounts(ctx context.Context, id string) (map[models.State]int64, error)
+	AddActivity(ctx context.Context, counts []models.Activity) error
+	Activity(ctx context.Context, since, until time.Time, profile string) ([]models.Activity, error)
+	ForgetActivity(ctx context.Context, before time.Time) (int64, error)
 
 	AddKey(ctx context.Context, k models.APIKey) error
 	Key(ctx context.Context, id string) (models.APIKey, error)
@@ -131,7 +134,7 @@ func Documents(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"move", moves()}, {"admit", admissions()}, {"posts", posts()}, {"runs", runs()}, {"items", items()}, {"claims", claims()},
 		{"books", books()}, {"history", history()}, {"purge", purges()}, {"blobs", blobs()}, {"cursors", cursors()}, {"windows", windows()}, {"looks", looks()},
-		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()}, {"access", access()},
+		{"forget", forgets()}, {"hide", hides()}, {"erase", erasures()}, {"reread", rereads()}, {"reading", readings()}, {"access", access()}, {"activity", activities()},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

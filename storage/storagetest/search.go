@@ -37,6 +37,7 @@ func Search(t *testing.T, open func(t *testing.T) SearchStore) {
 	t.Run("any order of writes", func(t *testing.T) { searchModel(t, open) })
 	t.Run("relevance", func(t *testing.T) { searchRelevance(t, open(t)) })
 	t.Run("pages while others write", func(t *testing.T) { searchPaging(t, open(t)) })
+	t.Run("uncounted", func(t *testing.T) { searchUncounted(t, open(t)) })
 	t.Run("cursors", func(t *testing.T) { searchCursors(t, open(t)) })
 	t.Run("many at once", func(t *testing.T) { searchRace(t, open(t)) })
 	t.Run("what looks alike", func(t *testing.T) { searchLike(t, open(t)) })

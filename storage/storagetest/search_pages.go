@@ -76,6 +76,34 @@ func searchPaging(t *testing.T, s SearchStore) {
 	}
 }
 
+// searchUncounted: pages without a total are the same pages, and go on from those with one.
+func searchUncounted(t *testing.T, s SearchStore) {
+	fillSearch(t, s, SearchDocs(60))
+	for _, sort := range []string{"newest", "oldest", "likes", "relevance"} {
+		q := models.SearchQuery{Sort: sort, Text: "silk", Limit: 3, Facets: []string{"source"}}
+		counted, err := s.Search(t.Context(), q)
+		succeed(t, err)
+		q.Uncounted = true
+		a, err := s.Search(t.Context(), q)
+		succeed(t, err)
+		if a.Total != 0 || counted.Total == 0 {
+			t.Errorf("%s: %d uncounted, %d counted", sort, a.Total, counted.Total)
+		}
+		if diff := cmp.Diff(hitIDs(counted.Hits), hitIDs(a.Hits)); diff != "" {
+			t.Errorf("%s: without a total other hits: %s", sort, diff)
+		}
+		if diff := cmp.Diff(counted.Facets, a.Facets); diff != "" {
+			t.Errorf("%s: without a total other facets: %s", sort, diff)
+		}
+		all := q
+		all.Uncounted = false
+		q.After, all.After = counted.Next, counted.Next
+		if diff := cmp.Diff(hitIDs(allPages(t, s, all)), hitIDs(allPages(t, s, q))); diff != "" {
+			t.Errorf("%s: without a total other pages: %s", sort, diff)
+		}
+	}
+}
+
 func searchCursors(t *testing.T, s SearchStore) {
 	fillSearch(t, s, SearchDocs(30))
 	q := models.SearchQuery{Sources: []string{"weibo"}, Limit: 2}

@@ -73,8 +73,11 @@ export const pictured = (page) =>
     ),
   );
 
-export async function shoot(page, name) {
+export async function shoot(page, name, { whole = false } = {}) {
   if (!shots) return;
   mkdirSync(shots, { recursive: true });
+  const size = page.viewportSize();
+  if (whole) await page.setViewportSize({ ...size, height: await page.evaluate(() => document.documentElement.scrollHeight) });
   await page.screenshot({ path: join(shots, name + '.png') });
+  await page.setViewportSize(size);
 }

@@ -6,6 +6,7 @@ import { useMay } from '../api/me';
 import { count } from '../ui/format';
 import { Asked, Card, Empty, Page } from '../ui/States';
 import { State } from '../ui/Bits';
+import { Hours } from './Hours';
 
 const every = 5_000;
 
@@ -15,6 +16,7 @@ export default function Overview() {
   return (
     <Page title="Overview">
       <Asked query={counts}>{(c) => (c.items.length === 0 ? <Empty title="No posts yet">Import some, or name a query in the configuration.</Empty> : <Numbers counts={c.items} />)}</Asked>
+      <Hours counts={counts} />
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Card title="Where the runs stand">
           <Asked query={counts}>{(c) => <ByProfile counts={c.items} />}</Asked>

@@ -9,8 +9,8 @@ import { one, useAddress } from '../ui/address';
 import { Ago, State } from '../ui/Bits';
 import { count } from '../ui/format';
 import { Card, Empty, Page, Trouble, Waiting } from '../ui/States';
+import { steps } from '../ui/steps';
 
-export const steps = ['fetch', 'analyze-light', 'analyze-heavy', 'label', 'index', 'archive'];
 const states = ['failed', 'dropped', 'parked', 'queued', 'done', 'superseded'];
 
 /** Runs by where they stand, the failed ones first; whoever may queues them again. */

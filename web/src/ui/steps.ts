@@ -1,0 +1,2 @@
+/** The steps, in the order a post meets them. */
+export const steps = ['fetch', 'analyze-light', 'analyze-heavy', 'label', 'index', 'archive'];
