@@ -127,7 +127,10 @@ func TestImages(t *testing.T) {
 	if a.status != 200 || a.body != "\xff\xd8jpeg" || a.header.Get("Content-Type") != "image/jpeg" || a.header.Get("ETag") != `"`+strings.Repeat("ab12", 16)+`"` {
 		t.Errorf("image: %d %v %q", a.status, a.header, a.body)
 	}
-	a = r.ask(t, "GET", "/v1/posts/file.1/images/0", func(req *http.Request) { labeler(req); req.Header.Set("If-None-Match", `"`+strings.Repeat("ab12", 16)+`"`) })
+	a = r.ask(t, "GET", "/v1/posts/file.1/images/0", func(req *http.Request) {
+		labeler(req)
+		req.Header.Set("If-None-Match", `"`+strings.Repeat("ab12", 16)+`"`)
+	})
 	if a.status != 304 || a.body != "" {
 		t.Errorf("the same again: %d %q", a.status, a.body)
 	}
