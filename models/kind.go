@@ -205,13 +205,3 @@ func (b Box) Within() bool {
 	}
 	return b.W > 0 && b.H > 0 && b.X+b.W <= 1+slack && b.Y+b.H <= 1+slack
 }
-
-// Overlap is the intersection of two boxes over their union, from 0 to 1.
-func (b Box) Overlap(o Box) float64 {
-	w := min(b.X+b.W, o.X+o.W) - max(b.X, o.X)
-	h := min(b.Y+b.H, o.Y+o.H) - max(b.Y, o.Y)
-	if w <= 0 || h <= 0 {
-		return 0
-	}
-	return w * h / (b.W*b.H + o.W*o.H - w*h)
-}

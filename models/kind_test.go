@@ -102,20 +102,6 @@ func TestForm(t *testing.T) {
 	}
 }
 
-func TestOverlap(t *testing.T) {
-	a := models.Box{X: .1, Y: .1, W: .4, H: .4}
-	for _, c := range []struct {
-		b    models.Box
-		want float64
-	}{
-		{a, 1}, {models.Box{X: .3, Y: .1, W: .4, H: .4}, 1. / 3}, {models.Box{X: .5, Y: .1, W: .4, H: .4}, 0}, {models.Box{X: .6, Y: .6, W: .1, H: .1}, 0},
-	} {
-		if got := a.Overlap(c.b); math.Abs(got-c.want) > 1e-9 || got != c.b.Overlap(a) {
-			t.Errorf("%+v: %g, want %g", c.b, got, c.want)
-		}
-	}
-}
-
 // TestJudgeBoxes: the label has the boxes of the newest answer that said the same.
 func TestJudgeBoxes(t *testing.T) {
 	say := func(by string, at int64, x float64, values ...string) models.Answer {
