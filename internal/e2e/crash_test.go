@@ -124,7 +124,7 @@ func (r *rig) loseTasks(ended <-chan struct{}) {
 		case <-ended:
 			return
 		case <-r.ctx.Done():
-			return
+			r.t.Fatal("the worker never put back as many as it should have")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -35,6 +35,12 @@ index: { retention: RETENTION }
 archive: { raw: true }
 `
 
+// patience is how long a whole test may take, so that one that hangs says where it did.
+const patience = 20 * time.Minute
+
+// waitDelay is how long the children of a command that was killed may hold its output.
+const waitDelay = 10 * time.Second
+
 // rig is one installation under test: a Redis, a data folder, worker processes.
 type rig struct {
 	t      *testing.T
@@ -60,7 +66,8 @@ func newRig(t *testing.T, posts int, retention string) *rig {
 // newRigOn is an installation on the stores that are configured.
 func newRigOn(t *testing.T, posts int, retention string, stores func() []config.Override) *rig {
 	t.Helper()
-	ctx := t.Context()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
 	r := &rig{t: t, ctx: ctx, dir: t.TempDir(), posts: posts, alive: map[*exec.Cmd]chan struct{}{}, output: &bytes.Buffer{}, stores: stores()}
 	var err error
 	r.redis, err = testredis.Start(ctx, r.folder("redis"))
@@ -197,16 +204,26 @@ func (r *rig) start(c child) (*exec.Cmd, <-chan struct{}) {
 	return cmd, ended
 }
 
-func (r *rig) killAll() {
+func (r *rig) killAll() { r.signalAll(syscall.SIGKILL) }
+
+// stopAll lets the workers end by themselves.
+func (r *rig) stopAll() { r.signalAll(syscall.SIGTERM) }
+
+func (r *rig) signalAll(sig os.Signal) {
 	r.mu.Lock()
 	var ends []chan struct{}
 	for cmd, ended := range r.alive {
-		_ = cmd.Process.Signal(syscall.SIGKILL)
+		_ = cmd.Process.Signal(sig)
 		ends = append(ends, ended)
 	}
 	r.mu.Unlock()
 	for _, e := range ends {
-		<-e
+		select {
+		case <-e:
+		case <-time.After(settle):
+			r.t.Errorf("a worker is still there %s after %s", settle, sig)
+			return
+		}
 	}
 }
 

@@ -53,7 +53,10 @@ func testTutorial(t *testing.T, bin string) {
 	if python != "" {
 		shell.WriteString(strangers)
 	}
-	run := exec.CommandContext(t.Context(), "bash", "-c", shell.String())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	run := exec.CommandContext(ctx, "bash", "-c", shell.String())
+	run.WaitDelay = waitDelay
 	run.Dir, run.Env = dir, append(os.Environ(), "CLIENTS="+python)
 	out, err := run.CombinedOutput()
 	if err != nil {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -86,8 +87,10 @@ func testWeb(t *testing.T, bin string) {
 	if !ok {
 		t.Fatalf("the demo's link is %q", link)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "--test", "--test-concurrency=1", "e2e/")
-	cmd.Dir = "../../web"
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", "--test", "--test-concurrency=1", "e2e/")
+	cmd.Dir, cmd.WaitDelay = "../../web", waitDelay
 	cmd.Env = append(os.Environ(), "WEFT_URL="+url, "WEFT_KEY="+key)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

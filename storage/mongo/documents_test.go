@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -23,7 +24,7 @@ type place struct {
 func newPlace(t *testing.T) place {
 	t.Helper()
 	address := servers.Database(t, servers.URL(t, servers.Mongo))
-	client, err := driver.Connect(options.Client().ApplyURI(address))
+	client, err := driver.Connect(options.Client().SetTimeout(2 * time.Minute).ApplyURI(address))
 	if err != nil {
 		t.Fatal(err)
 	}
