@@ -45,11 +45,9 @@ func (e *Engine) run(ctx context.Context, post models.Post, jobs []job, known ma
 		}
 	}
 	for group := range slices.Chunk(pictures, together) {
-		seen, lost, readErr := e.read(ctx, group)
-		gone += lost
-		done, err := look(ctx, seen) // of what could be read before an error, too
-		fresh = append(fresh, done...)
-		if err := cmp.Or(readErr, err); err != nil {
+		done, lost, err := e.see(ctx, group)
+		fresh, gone = append(fresh, done...), gone+lost
+		if err != nil {
 			return fresh, gone, err
 		}
 	}
@@ -63,8 +61,17 @@ func (e *Engine) run(ctx context.Context, post models.Post, jobs []job, known ma
 	return fresh, gone, nil
 }
 
+// see shows pictures to their models, up to an error, and counts those that are gone.
+func (e *Engine) see(ctx context.Context, group []*picture) (fresh []models.Result, gone int, err error) {
+	pixels := e.pixels.Borrow()
+	defer pixels.Release()
+	seen, gone, readErr := e.read(ctx, group, pixels)
+	fresh, err = look(ctx, seen) // of what could be read before an error, too
+	return fresh, gone, cmp.Or(readErr, err)
+}
+
 // read reads and decodes pictures up to an error, and leaves out those that are gone.
-func (e *Engine) read(ctx context.Context, group []*picture) (seen []*picture, gone int, err error) {
+func (e *Engine) read(ctx context.Context, group []*picture, pixels *weftimage.Loan) (seen []*picture, gone int, err error) {
 	for _, p := range group {
 		started := ThreadSeconds()
 		data, err := e.blobs.Get(ctx, p.media.Rendition)
@@ -81,7 +88,7 @@ func (e *Engine) read(ctx context.Context, group []*picture) (seen []*picture, g
 			if p.decoded[side] != nil {
 				continue
 			}
-			if p.decoded[side], err = weftimage.DecodeRenditionAt(data, side); err != nil {
+			if p.decoded[side], err = pixels.DecodeAt(data, side); err != nil {
 				return seen, gone, fmt.Errorf("decode rendition: %w", err)
 			}
 		}

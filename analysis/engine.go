@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	weftimage "weft/analysis/image"
 	"weft/models"
 )
 
@@ -30,6 +31,7 @@ type Engine struct {
 	registry *Registry
 	blobs    Blobs
 	results  Results
+	pixels   weftimage.Pixels
 }
 
 // NewEngine returns an engine for the models of reg.

@@ -58,7 +58,8 @@ type Params map[string]float64
 func (p Params) Int(name string) int { return int(p[name]) }
 
 // Input is what a model is shown: Image for an image model, Text for a text
-// model. The image is shared with other models: it must not be changed.
+// model. The image is shared with other models: it must not be changed,
+// and is gone when the answer is there.
 type Input struct {
 	Image  image.Image
 	Text   string

@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 )
 
@@ -112,6 +113,39 @@ func TestDecodeRenditionAt(t *testing.T) {
 	}
 	if _, err := DecodeRenditionAt([]byte("secret"), 8); err == nil {
 		t.Error("text was taken")
+	}
+}
+
+// TestDecodeRenditionOfBorrowedPixels decodes images, small after large, to
+// pixels that held another before: each is what fresh ones would hold.
+func TestDecodeRenditionOfBorrowedPixels(t *testing.T) {
+	var pixels Pixels
+	for round := range 3 {
+		for size := 512; size > 16; size /= 2 {
+			img := image.NewRGBA(image.Rect(0, 0, size, size*2/3))
+			for i := range img.Pix {
+				img.Pix[i] = uint8(i*(round+3) + size)
+			}
+			var b bytes.Buffer
+			if err := encodeRendition(&b, img); err != nil {
+				t.Fatal(err)
+			}
+			for _, side := range []int{0, size / 3, 8} {
+				want, err := DecodeRenditionAt(b.Bytes(), side)
+				if err != nil {
+					t.Fatal(err)
+				}
+				loan := pixels.Borrow()
+				got, err := loan.DecodeAt(b.Bytes(), side)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%d pixels at %d: the image differs by what its pixels held before", size, side)
+				}
+				loan.Release()
+			}
+		}
 	}
 }
 

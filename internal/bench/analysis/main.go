@@ -46,6 +46,7 @@ func main() {
 type subject struct {
 	renditions   [][]byte
 	decoded      []image.Image
+	pixels       weftimage.Pixels
 	light, heavy *learned.Net
 }
 
@@ -196,13 +197,17 @@ func (s *subject) rate(ctx context.Context, job string, cores int) (float64, err
 func (s *subject) job(ctx context.Context, name string) (func(i int) error, error) {
 	decode := func(side int) func(int) error {
 		return func(i int) error {
-			_, err := weftimage.DecodeRenditionAt(s.renditions[i], side)
+			pixels := s.pixels.Borrow()
+			defer pixels.Release()
+			_, err := pixels.DecodeAt(s.renditions[i], side)
 			return err
 		}
 	}
 	step := func(n *learned.Net) func(int) error {
 		return func(i int) error {
-			img, err := weftimage.DecodeRenditionAt(s.renditions[i], n.Declaration().Input.Side)
+			pixels := s.pixels.Borrow()
+			defer pixels.Release()
+			img, err := pixels.DecodeAt(s.renditions[i], n.Declaration().Input.Side)
 			if err == nil {
 				_, _, err = n.Images(ctx, []image.Image{img})
 			}
