@@ -2,8 +2,9 @@
 // the shipped models, and prints each figure as "name: value".
 //
 // Python does the same in the same run, with Pillow and its own ONNX Runtime of the
-// same version, in turns with us, so that the ratios hold whatever else the machine
-// does. Each figure is the best of some rounds.
+// same version, in turns with us. Each figure is the median of some rounds, and a
+// ratio that of the rounds' ratios: a machine that others share is fast and slow in
+// turns, so that the best round of each side compares its luck.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -34,7 +36,7 @@ import (
 func main() {
 	photos := flag.String("photos", "../shared/data/clothing/validation", "folder of photos, a sub-folder per class")
 	n := flag.Int("n", 200, "how many of them")
-	rounds := flag.Int("rounds", 5, "how often each job is done; the best counts")
+	rounds := flag.Int("rounds", 5, "how often each job is done; the median counts")
 	flag.Parse()
 	if err := run(context.Background(), *photos, *n, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-analysis:", err)
@@ -75,15 +77,15 @@ func run(ctx context.Context, photos string, n, rounds int) (err error) {
 	}
 	for _, job := range []string{"light_step", "heavy_step"} { // with decoding and scaling, as a worker does; Python has no counterpart
 		for _, cores := range []int{1, 2} {
-			best := 0.0
+			var rates []float64
 			for range rounds {
 				rate, err := s.rate(ctx, job, cores)
 				if err != nil {
 					return fmt.Errorf("%s: %w", job, err)
 				}
-				best = max(best, rate)
+				rates = append(rates, rate)
 			}
-			fmt.Printf("%s_per_second_%d: %.1f\n", job, cores, best)
+			fmt.Printf("%s_per_second_%d: %.1f\n", job, cores, median(rates))
 		}
 	}
 	return memory()
@@ -145,24 +147,30 @@ func prepare(photos, dir string, n int) (*subject, error) {
 
 // compare does a job in turns with Python.
 func compare(ctx context.Context, s *subject, other *python, job string, cores, rounds int) error {
-	ours, theirs := 0.0, 0.0
+	var ours, theirs, ratios []float64
 	for range rounds {
-		rate, err := s.rate(ctx, job, cores)
+		our, err := s.rate(ctx, job, cores)
 		if err != nil {
 			return err
 		}
-		ours = max(ours, rate)
-		if rate, err = other.rate(job, cores); err != nil {
+		their, err := other.rate(job, cores)
+		if err != nil {
 			return err
 		}
-		theirs = max(theirs, rate)
+		ours, theirs, ratios = append(ours, our), append(theirs, their), append(ratios, our/their)
 	}
 	against := "python"
 	if strings.HasPrefix(job, "decode") {
 		against = "pillow"
 	}
-	fmt.Printf("%s_per_second_%d: %.1f\n%s_%s_per_second_%d: %.1f\n%s_vs_%s_%d: %.2f\n", job, cores, ours, against, job, cores, theirs, job, against, cores, ours/theirs)
+	fmt.Printf("%s_per_second_%d: %.1f\n%s_%s_per_second_%d: %.1f\n%s_vs_%s_%d: %.2f\n",
+		job, cores, median(ours), against, job, cores, median(theirs), job, against, cores, median(ratios))
 	return nil
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
 }
 
 // rate does a job once over all images, and returns how many a second were done.
