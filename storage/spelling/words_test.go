@@ -3,8 +3,10 @@ package spelling_test
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	_ "modernc.org/sqlite"
@@ -28,6 +30,25 @@ func TestWords(t *testing.T) {
 			t.Errorf("Words(%q) = %q, want %q", text, got, want)
 		}
 	}
+}
+
+// FuzzWordsOfASCII holds plain text to the rules of all other text, which a letter
+// that is not ASCII brings about.
+func FuzzWordsOfASCII(f *testing.F) {
+	for _, s := range []string{"", " A  t-shirt_XL, 2026! ", "\x00\x7f", "#OOTD @me"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range s {
+			if r >= utf8.RuneSelf {
+				t.Skip("is not ASCII")
+			}
+		}
+		want := strings.TrimSuffix(spelling.Words(s+" ж"), "ж")
+		if got := spelling.Words(s); got != strings.TrimSuffix(want, " ") {
+			t.Errorf("Words(%q) = %q, and %q before another word", s, got, want)
+		}
+	})
 }
 
 func TestPhrases(t *testing.T) {

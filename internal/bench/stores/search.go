@@ -46,7 +46,14 @@ func benchSearch(ctx context.Context, s setting) (err error) {
 		if err != nil {
 			return err
 		}
-		took, err := putAll(ctx, search, s.callers, docs)
+		if err := search.Put(ctx, docs[0]); err != nil { // which makes the month's index, once a month; by hand it is made before, too
+			return err
+		}
+		heard, err := decode(bodies)
+		if err != nil {
+			return err
+		}
+		took, err := putAll(ctx, search, s.callers, docs[1:])
 		if err != nil {
 			return err
 		}
@@ -55,7 +62,7 @@ func benchSearch(ctx context.Context, s setting) (err error) {
 		if err := h.copyMapping(ctx, monthIndex(prefix, round), byHand); err != nil {
 			return err
 		}
-		took, err = bulks(n, func(from, to int) error { return h.bulk(ctx, byHand, bodies, from, to) })
+		took, err = bulks(n, func(from, to int) error { return h.bulk(ctx, byHand, heard, from, to) })
 		if err != nil {
 			return err
 		}
@@ -69,8 +76,28 @@ func benchSearch(ctx context.Context, s setting) (err error) {
 		}
 		single += took
 	}
-	compare("search", rate(n*rounds, weft), rate(slow*rounds, single), rate(n*rounds, bulk))
+	compare("search", rate((n-1)*rounds, weft), rate(slow*rounds, single), rate(n*rounds, bulk))
 	return h.size(ctx, monthIndex(prefix, 0), n)
+}
+
+// document is what the adapter makes of a post, before it is JSON: that costs
+// whoever writes documents.
+type document struct {
+	models.SearchDoc
+	Words  []string          `json:"words,omitempty"`
+	Pairs  []string          `json:"pairs,omitempty"`
+	Stems  map[string]string `json:"stems,omitempty"`
+	Vector []float32         `json:"vector,omitempty"`
+}
+
+func decode(bodies [][]byte) ([]document, error) {
+	docs := make([]document, len(bodies))
+	for i, body := range bodies {
+		if err := json.Unmarshal(body, &docs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
 }
 
 func monthIndex(prefix string, round int) string {
@@ -195,11 +222,15 @@ func (h handmade) copyMapping(ctx context.Context, from, to string) error {
 	return err
 }
 
-func (h handmade) bulk(ctx context.Context, index string, bodies [][]byte, from, to int) error {
+func (h handmade) bulk(ctx context.Context, index string, docs []document, from, to int) error {
 	var b bytes.Buffer
 	for i := from; i < to; i++ {
-		fmt.Fprintf(&b, `{"index":{"_index":%q,"_id":"%d","version":1,"version_type":"external"}}`+"\n", index, i)
-		b.Write(bodies[i])
+		fmt.Fprintf(&b, `{"index":{"_index":%q,"_id":"bench.%07d","version":1,"version_type":"external"}}`+"\n", index, i)
+		body, err := json.Marshal(docs[i])
+		if err != nil {
+			return err
+		}
+		b.Write(body)
 		b.WriteByte('\n')
 	}
 	answer, err := h.call(ctx, http.MethodPost, "/_bulk", b.Bytes())
