@@ -117,7 +117,9 @@ func runDemo(ctx context.Context, env *cli.Env, a *app.App, opt demo.Options, ex
 	}()
 	result, err := demo.Run(ctx, a, opt)
 	if err == nil {
-		err = env.Print(result, func(w io.Writer) error { return errors.Join(result.WriteText(w), tryNext(w, a), visit(w, login, exit)) })
+		err = env.Print(result, func(w io.Writer) error {
+			return errors.Join(result.WriteText(w), tryNext(w, a, result.Example), visit(w, login, exit))
+		})
 	}
 	if err == nil && len(result.Problems) > 0 {
 		err = fmt.Errorf("%d posts failed that were not broken on purpose", len(result.Problems))
@@ -130,15 +132,15 @@ func runDemo(ctx context.Context, env *cli.Env, a *app.App, opt demo.Options, ex
 }
 
 // tryNext says where everything is, and what to try.
-func tryNext(w io.Writer, a *app.App) error {
+func tryNext(w io.Writer, a *app.App, post string) error {
 	data := a.Config.Data
 	_, err := fmt.Fprintf(w, `
 The history is Parquet, by day and source: %s
 All data lies in %s. Try next, in another terminal:
-  bin/enqueuer post show demo.demo-00007 --data %s
+  bin/enqueuer post show %s --data %s
   bin/enqueuer label list --data %s
   bin/weft query --data %s "SELECT profile, count(*) AS posts FROM posts GROUP BY ALL"
-`, a.HistoryDir, data, data, data, data)
+`, a.HistoryDir, data, post, data, data, data)
 	return err
 }
 

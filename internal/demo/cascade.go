@@ -56,7 +56,7 @@ func cascade(runs []models.Run, profile, light, heavy string) Cascade {
 	return c
 }
 
-func (c Cascade) writeText(w io.Writer) {
+func (c Cascade) writeText(w io.Writer, drawn bool) {
 	if c.Posts == 0 {
 		return
 	}
@@ -69,5 +69,9 @@ func (c Cascade) writeText(w io.Writer) {
 	if saved < 0 {
 		verb, saved = "cost", -saved
 	}
-	fmt.Fprintf(w, "That took %.2f s of CPU; asking %s about all would have taken %.2f s, so the cascade %s %.2f s. (Both learned from photos of real\ngarments: what they make of these drawings says nothing of photos. Photos of your own: --photos.)\n", c.Spent, c.Heavy, c.Always, verb, saved)
+	fmt.Fprintf(w, "That took %.2f s of CPU; asking %s about all would have taken %.2f s, so the cascade %s %.2f s.", c.Spent, c.Heavy, c.Always, verb, saved)
+	if drawn {
+		fmt.Fprint(w, " (Both learned from photos of real\ngarments: what they make of these drawings says nothing of photos. Photos of your own: --photos.)")
+	}
+	fmt.Fprintln(w)
 }

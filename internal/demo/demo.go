@@ -76,6 +76,8 @@ type Result struct {
 	Cascade        Cascade               `json:"cascade"`            // of the garment models, in the catalog profile
 	Collected      Collected             `json:"collected"`          // from made-up networks, after all the rest was counted
 	Problems       []string              `json:"problems,omitempty"` // failures that were not deliberate
+	Example        string                `json:"example"`            // the id of a post to look at
+	drawn          bool                  // the photos are
 }
 
 // leave is the share of the questions that the simulated labeler leaves open,
@@ -114,7 +116,8 @@ func Run(ctx context.Context, a *app.App, opt Options) (Result, error) {
 	r, err := count(ctx, a, posts)
 	r.Seconds = took.Seconds()
 	r.PostsPerSecond = float64(r.Admitted) / r.Seconds
-	r.Answers = w.answers
+	r.Answers, r.drawn = w.answers, opt.Photos == ""
+	r.Example = models.PostID("demo", posts[min(6, len(posts)-1)].Record.ID)
 	if err != nil {
 		return r, err
 	}
@@ -347,13 +350,17 @@ func (r Result) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, " %s %d", step, r.ByStep[step])
 	}
 	fmt.Fprintf(w, "\n  %d questions were answered by a simulated labeler, wrong in about one of 40\n", r.Answers)
-	r.Cascade.writeText(w)
+	r.Cascade.writeText(w, r.drawn)
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "  PROBLEM: %s\n", p)
 	}
 	c := r.Collected
 	fmt.Fprintf(w, "\nThen two made-up networks (Mastodon, Bluesky) went online: %d posts were collected from them in %.0f s over HTTP and\nWebSocket. %d of them were edited meanwhile, %d more were deleted: here as there.\n",
 		c.Posts, c.Seconds, c.Edited, c.Deleted)
-	fmt.Fprintf(w, "\nAttributes found, against the truth of the made-up posts:\n")
+	truth := "the truth of the made-up posts"
+	if !r.drawn {
+		truth = "the names of the photos' folders and the made-up captions"
+	}
+	fmt.Fprintf(w, "\nAttributes found, against %s:\n", truth)
 	return r.Truth.WriteText(w)
 }
