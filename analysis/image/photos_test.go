@@ -11,8 +11,8 @@ import (
 	"weft/models"
 )
 
-// labelledPhoto is a photo whose garment's main colour was named by eye.
-type labelledPhoto struct{ path, color string }
+// labelledPhoto is a photo whose garment's main colour was named by eye, twice.
+type labelledPhoto struct{ path, color, second string }
 
 // labelledPhotos reads the labels. The photos themselves are no part of the
 // repository.
@@ -25,8 +25,8 @@ func labelledPhotos(t testing.TB) []labelledPhoto {
 	root := filepath.Join(shared(t), "data", "clothing")
 	var out []labelledPhoto
 	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) == 3 && !strings.HasPrefix(line, "#") {
-			out = append(out, labelledPhoto{filepath.Join(root, filepath.FromSlash(f[0])), f[1]})
+		if f := strings.Fields(line); len(f) == 4 && !strings.HasPrefix(line, "#") {
+			out = append(out, labelledPhoto{filepath.Join(root, filepath.FromSlash(f[0])), f[1], f[3]})
 		}
 	}
 	if len(out) != 200 {
@@ -86,18 +86,23 @@ func (s *tally) String() string {
 // has the numbers.
 func TestColorsOfLabelledPhotos(t *testing.T) {
 	c := newTestColors(t)
-	var light tally
+	var light, second, agreed tally
 	var names, families []sighting
 	for _, p := range labelledPhotos(t) {
 		img := p.rendition(t)
-		light.add(c, c.Light(img, 4), p.color)
+		seen := c.Light(img, 4)
+		light.add(c, seen, p.color)
+		second.add(c, seen, p.second)
+		if p.color == p.second {
+			agreed.add(c, seen, p.color)
+		}
 		heavy := c.convert.grid(expose(shrink(img, img.Bounds(), RenditionSide)))
 		for _, s := range []scene{c.look(img, lightSide, 6, 4), c.cluster(heavy, findForeground(heavy, 8), 6)} {
 			names = append(names, c.sight(s, func(f *found) (string, float64) { return f.name, f.margin }, p.color))
 			families = append(families, c.sight(s, func(f *found) (string, float64) { return f.family, f.familyMargin }, c.taxonomy.Family(p.color)))
 		}
 	}
-	t.Logf("light: %s", &light)
+	t.Logf("light: %s; by the second reading: %s; where both agree: %s", &light, &second, &agreed)
 	if light.name*100 < 50*light.n {
 		t.Errorf("light: the first name is right in %d of %d, want half", light.name, light.n)
 	}

@@ -93,7 +93,7 @@ func labelled(t *testing.T) (labels map[string]string, root string) {
 	}
 	labels = map[string]string{}
 	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) == 3 && !strings.HasPrefix(line, "#") {
+		if f := strings.Fields(line); len(f) == 4 && !strings.HasPrefix(line, "#") {
 			labels[f[0]] = f[1]
 		}
 	}
