@@ -9,7 +9,8 @@ TURBO = $(shell pkg-config --exists 'libturbojpeg >= 2.1' 2>/dev/null && echo ,t
 export GOFLAGS += -tags=nodynamic$(TURBO)
 # The crash tests wait for leases of 30 s far more than they compute, so many run side by side.
 TESTFLAGS ?= -parallel 16 -timeout 30m
-MONGOFLAGS ?= -parallel 4 -timeout 15m
+# MongoDB's stand-in and a small Elasticsearch answer late when many ask at once.
+QUIETFLAGS ?= -p 1 -parallel 4 -timeout 15m
 # Each end-to-end test is some processes and servers: more at once only make each other late.
 E2EFLAGS ?= -parallel 6 -timeout 45m
 
@@ -52,13 +53,13 @@ up: deps build ## everything in one process, on data that stays, in ./weft-data
 vet: ## go vet
 	go vet ./...
 
-# Three rounds, so that none takes another's time for a fault: MongoDB's stand-in
-# answers late while other packages compute, and the end-to-end tests kill
-# processes and wait until everything is right again.
+# Three rounds, so that none takes another's time for a fault: two packages keep a
+# server busy by themselves, and the end-to-end tests kill processes and wait until
+# everything is right again.
 test: deps web vet ## all checks and tests, on servers that are started for them
 	scripts/services run -- sh -ec ' \
-		go test $(TESTFLAGS) $$(go list ./... | grep -vE "/(internal/e2e|storage/mongo)$$"); \
-		go test $(MONGOFLAGS) ./storage/mongo; \
+		go test $(TESTFLAGS) $$(go list ./... | grep -vE "/(internal/e2e|internal/reindex|storage/mongo)$$"); \
+		go test $(QUIETFLAGS) ./storage/mongo ./internal/reindex; \
 		go test $(E2EFLAGS) ./internal/e2e'
 	@test -z "$(TURBO)" || { echo "== image/jpeg, which builds without libjpeg-turbo have"; \
 		go test -tags=nodynamic -run '^Test(Scalers|DecodeRendition|PrepareTurns|PrepareBears)' ./analysis/image; }

@@ -126,12 +126,17 @@ func (b *bench) want() map[string]models.SearchDoc {
 	}
 }
 
+// putAll puts as the chain does: what is unavailable, as a busy server is, comes again.
 func (b *bench) putAll(s *elastic.Search) {
 	b.t.Helper()
 	var wg sync.WaitGroup
 	for _, doc := range b.want() {
 		wg.Go(func() {
-			if err := s.Put(b.ctx, doc); err != nil {
+			err := s.Put(b.ctx, doc)
+			for tries := 1; models.ClassOf(err) == models.Unavailable && tries < 5; tries++ {
+				err = s.Put(b.ctx, doc)
+			}
+			if err != nil {
 				b.t.Error(err)
 			}
 		})
