@@ -34,7 +34,8 @@ fields as columns, images separated by |. Fields: id, source, url, created_at
 comments, shares; other fields are only kept as they are. The author is a handle
 or an object {id, handle, name, followers, location: {country, region, city}}; in
 CSV, columns author_id, author_country and so on. Image paths are relative to the
-file, and must lie below its folder; images on the web are not fetched yet.
+file, and must lie below its folder; those on the web (http, https) are fetched by
+the fetch step.
 
 Importing again changes nothing; a record whose text or images changed starts a
 new generation of its run. Bad records are written to a file of rejects with
