@@ -62,7 +62,7 @@ func (d *Documents) putItem(ctx context.Context, it models.Item) error {
 	if err != nil {
 		return err
 	}
-	hidden := false
+	var hidden bool
 	if isOpen(it.State) || it.Rev == 1 {
 		hidden, err = d.mayAsk(ctx, &it)
 	} else {
