@@ -188,7 +188,7 @@ func DecodeRendition(data []byte) (image.Image, error) { return DecodeRenditionA
 // side is 0. With libjpeg-turbo (build tag turbojpeg) the rest is never decoded;
 // without, it is averaged away.
 func DecodeRenditionAt(data []byte, side int) (image.Image, error) {
-	return decodeRendition(data, side, nil)
+	return new(Loan).DecodeAt(data, side)
 }
 
 // Pixels lends what renditions are decoded into. A worker decodes many a second,
@@ -196,7 +196,7 @@ func DecodeRenditionAt(data []byte, side int) (image.Image, error) {
 // is ready; many may borrow at the same time.
 type Pixels struct{ buffers sync.Pool }
 
-// Loan is the pixels that one task has.
+// Loan is the pixels that one task has. The zero value's are its own for ever.
 type Loan struct{ scratch scratch }
 
 // Borrow begins a loan, for one goroutine.
@@ -204,21 +204,17 @@ func (p *Pixels) Borrow() *Loan { return &Loan{scratch{pool: &p.buffers}} }
 
 // DecodeAt is DecodeRenditionAt. The image is gone with Release.
 func (l *Loan) DecodeAt(data []byte, side int) (image.Image, error) {
-	return decodeRendition(data, side, &l.scratch)
-}
-
-// Release gives back all images of the loan: nobody may look at them any more.
-func (l *Loan) Release() { l.scratch.release() }
-
-func decodeRendition(data []byte, side int, s *scratch) (image.Image, error) {
 	h, err := readHeader(data, Limits{Bytes: 4 << 20, Pixels: RenditionSide * RenditionSide}.withDefaults())
 	if err != nil {
 		return nil, err
 	}
 	denom := denominator(min(h.width, h.height), side)
-	img, done, err := h.decodeSafely(data, denom, s)
+	img, done, err := h.decodeSafely(data, denom, &l.scratch)
 	if err != nil || done == denom {
 		return img, err
 	}
-	return box(img, image.Rect(0, 0, h.width, h.height), denom, s), nil
+	return box(img, image.Rect(0, 0, h.width, h.height), denom, &l.scratch), nil
 }
+
+// Release gives back all images of the loan: nobody may look at them any more.
+func (l *Loan) Release() { l.scratch.release() }

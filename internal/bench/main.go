@@ -21,6 +21,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"weft/internal/bench/quantile"
 	"weft/internal/testredis"
 )
 
@@ -203,8 +204,7 @@ func median(ms []measured, of func(measured) float64) float64 {
 	for _, m := range ms {
 		v = append(v, of(m))
 	}
-	slices.Sort(v)
-	return v[len(v)/2]
+	return quantile.Median(v)
 }
 
 func report(name string, value float64) { fmt.Printf("%s: %.3f\n", name, value) }

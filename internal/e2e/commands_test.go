@@ -24,7 +24,7 @@ import (
 // TestCommands builds the commands as `make build` does, and uses them.
 func TestCommands(t *testing.T) {
 	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "weft/cmd/...")
+	build := command(t, "go", "build", "-o", bin+string(filepath.Separator), "weft/cmd/...")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -51,7 +51,7 @@ func TestCommands(t *testing.T) {
 // testDemo runs the main job as a script would.
 func testDemo(t *testing.T, bin string) {
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), "demo", "--posts", "64", "--exit", "--json", "--data", dir)
+	cmd := command(t, filepath.Join(bin, "weft"), "demo", "--posts", "64", "--exit", "--json", "--data", dir)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -103,7 +103,7 @@ func testUp(t *testing.T, bin string) {
 		t.Error("the first start showed no password")
 	}
 	checkLogin(t, first)
-	importing := exec.CommandContext(t.Context(), filepath.Join(bin, "enqueuer"), "import", "--data", data, "--profile", "tendencies", r.importFile())
+	importing := command(t, filepath.Join(bin, "enqueuer"), "import", "--data", data, "--profile", "tendencies", r.importFile())
 	if out, err := importing.CombinedOutput(); err != nil {
 		t.Fatalf("import: %v\n%s", err, out)
 	}
@@ -151,7 +151,7 @@ type running struct {
 func startUp(t *testing.T, bin, data string, more ...string) running {
 	t.Helper()
 	args := []string{"up", "--data", data, "--listen", "127.0.0.1:0", "--set", "reconcile.interval=1s", "--set", "queue.check_interval=20ms"}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), append(args, more...)...)
+	cmd := command(t, filepath.Join(bin, "weft"), append(args, more...)...)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func checkLogin(t *testing.T, up running) {
 
 func status(t *testing.T, bin, data string) map[string]int {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "enqueuer"), "status", "--json", "--data", data).Output()
+	out, err := command(t, filepath.Join(bin, "enqueuer"), "status", "--json", "--data", data).Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Fatalf("status: %v\n%s", err, exit.Stderr)
 	}

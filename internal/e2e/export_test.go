@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -151,7 +150,7 @@ func download(ctx context.Context, t *testing.T, url string, from int64, f api.E
 // countWith counts the posts of Parquet files with pandas, polars and DuckDB.
 func countWith(t *testing.T, python string, paths []string, n int) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), python, "../exports/testdata/count.py", "parquet")
+	c := command(t, python, "../exports/testdata/count.py", "parquet")
 	c.Stdin = strings.NewReader(strings.Join(paths, "\n"))
 	out, err := c.CombinedOutput()
 	if err != nil {

@@ -44,7 +44,7 @@ func settings(all []config.Override) []string {
 // run starts a command, which is killed at the end of the test at the latest.
 func (p *programs) run(name string, args ...string) (*exec.Cmd, io.Reader) {
 	p.t.Helper()
-	cmd := exec.CommandContext(p.ctx, filepath.Join(p.bin, name), append(settings(p.overrides()), args...)...)
+	cmd := command(p.t, filepath.Join(p.bin, name), append(settings(p.overrides()), args...)...)
 	said, err := cmd.StderrPipe()
 	if err != nil {
 		p.t.Fatal(err)

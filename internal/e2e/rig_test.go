@@ -38,8 +38,16 @@ archive: { raw: true }
 // patience is how long a whole test may take, so that one that hangs says where it did.
 const patience = 20 * time.Minute
 
-// waitDelay is how long the children of a command that was killed may hold its output.
-const waitDelay = 10 * time.Second
+// command is one that is killed when the test's patience is at an end. Its children,
+// which nobody kills, don't hold its output for ever.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
 
 // rig is one installation under test: a Redis, a data folder, worker processes.
 type rig struct {

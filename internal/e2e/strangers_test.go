@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os/exec"
 	"testing"
 
 	"weft/internal/servers"
@@ -19,10 +18,10 @@ func testStrangers(t *testing.T, bin string) {
 	if s, err := p.app.Status(p.ctx); err != nil || s.States[models.Done] == 0 {
 		t.Fatalf("there is nothing to ask for: %v, %v", s.States, err)
 	}
-	run := exec.CommandContext(p.ctx, python, "-m", "schemathesis.cli", "run", url+"/openapi.json", "-H", "Authorization: Bearer "+p.key,
+	run := command(t, python, "-m", "schemathesis.cli", "run", url+"/openapi.json", "-H", "Authorization: Bearer "+p.key,
 		"--seed", "7", "--max-examples", "4", "--max-time", "35", "--no-shrink", "--request-timeout", "60", "--continue-on-failure",
 		"--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance")
-	run.Dir, run.WaitDelay = t.TempDir(), waitDelay
+	run.Dir = t.TempDir()
 	out, err := run.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, tail(string(out), 20_000))

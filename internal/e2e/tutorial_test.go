@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -53,10 +52,7 @@ func testTutorial(t *testing.T, bin string) {
 	if python != "" {
 		shell.WriteString(strangers)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	run := exec.CommandContext(ctx, "bash", "-c", shell.String())
-	run.WaitDelay = waitDelay
+	run := command(t, "bash", "-c", shell.String())
 	run.Dir, run.Env = dir, append(os.Environ(), "CLIENTS="+python)
 	out, err := run.CombinedOutput()
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -108,7 +107,7 @@ func (r *told) until(what string, fact func(upStatus) bool) upStatus {
 	deadline := time.Now().Add(time.Minute)
 	for {
 		var s upStatus
-		out, err := exec.CommandContext(r.t.Context(), filepath.Join(r.bin, "enqueuer"), "status", "--json", "--config", r.config).CombinedOutput()
+		out, err := command(r.t, filepath.Join(r.bin, "enqueuer"), "status", "--json", "--config", r.config).CombinedOutput()
 		if err != nil {
 			r.t.Fatalf("status: %v\n%s", err, out)
 		}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -87,10 +86,8 @@ func testWeb(t *testing.T, bin string) {
 	if !ok {
 		t.Fatalf("the demo's link is %q", link)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "--test", "--test-concurrency=1", "e2e/")
-	cmd.Dir, cmd.WaitDelay = "../../web", waitDelay
+	cmd := command(t, "node", "--test", "--test-concurrency=1", "e2e/")
+	cmd.Dir = "../../web"
 	cmd.Env = append(os.Environ(), "WEFT_URL="+url, "WEFT_KEY="+key)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -105,7 +102,7 @@ func there(file string) bool { _, err := os.Stat(file); return err == nil }
 // startDemo runs the demo until it says where the web app is.
 func startDemo(t *testing.T, bin string) (link string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "weft"), "demo", "--posts", "240", "--ask", "--data", t.TempDir(), "--listen", "127.0.0.1:0",
+	cmd := command(t, filepath.Join(bin, "weft"), "demo", "--posts", "240", "--ask", "--data", t.TempDir(), "--listen", "127.0.0.1:0",
 		"--set", "profiles="+doubleAnswers(t)+","+allKinds(t), "--set", "api.rate=100000")
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "WEFT_SHOTS=") }) // the scripts' own; a command refuses what it doesn't know
 	pipe, err := cmd.StdoutPipe()

@@ -156,8 +156,9 @@ func (s *Search) refresh(ctx context.Context) error {
 	return s.client.do(ctx, esapi.IndicesRefreshRequest{Index: []string{s.prefix}, IgnoreUnavailable: yes()}, nil)
 }
 
-// document is a SearchDoc with what is made of it for searching alone.
-type document struct {
+// Document is what an index is sent of a post: a SearchDoc with what is made of it
+// for searching alone.
+type Document struct {
 	models.SearchDoc
 	Words  []string          `json:"words,omitempty"`
 	Pairs  []string          `json:"pairs,omitempty"`
@@ -174,7 +175,7 @@ func (s *Search) putChange(doc models.SearchDoc) (*change, error) {
 		return nil, errors.New("the document has no id")
 	}
 	doc.CreatedAt = doc.CreatedAt.UTC()
-	d := document{SearchDoc: doc, Words: textsOf(doc)}
+	d := Document{SearchDoc: doc, Words: textsOf(doc)}
 	have := map[string]bool{}
 	for _, a := range doc.Attributes {
 		if p := a.Name + pairMark + a.Value; a.Value != "" && !have[p] {

@@ -18,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,6 +28,7 @@ import (
 	"weft/analysis/learned"
 	"weft/analysis/onnx"
 	"weft/analysis/zoo"
+	"weft/internal/bench/quantile"
 	"weft/internal/config"
 	"weft/internal/evaluate"
 )
@@ -85,7 +85,7 @@ func run(ctx context.Context, photos string, n, rounds int) (err error) {
 				}
 				rates = append(rates, rate)
 			}
-			fmt.Printf("%s_per_second_%d: %.1f\n", job, cores, median(rates))
+			fmt.Printf("%s_per_second_%d: %.1f\n", job, cores, quantile.Median(rates))
 		}
 	}
 	return memory()
@@ -164,13 +164,8 @@ func compare(ctx context.Context, s *subject, other *python, job string, cores, 
 		against = "pillow"
 	}
 	fmt.Printf("%s_per_second_%d: %.1f\n%s_%s_per_second_%d: %.1f\n%s_vs_%s_%d: %.2f\n",
-		job, cores, median(ours), against, job, cores, median(theirs), job, against, cores, median(ratios))
+		job, cores, quantile.Median(ours), against, job, cores, quantile.Median(theirs), job, against, cores, quantile.Median(ratios))
 	return nil
-}
-
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
 }
 
 // rate does a job once over all images, and returns how many a second were done.

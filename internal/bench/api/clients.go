@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"weft/internal/bench/quantile"
 )
 
 // load is what the clients met.
@@ -83,7 +85,7 @@ func (l *load) report(clients int, took time.Duration) {
 	fmt.Printf("clients: %d\nclients_seconds: %.0f\nclients_requests: %d\nclients_errors: %d\nclients_requests_per_s: %.0f\n", clients, took.Seconds(), n, l.errors, float64(n)/took.Seconds())
 	for _, kind := range slices.Sorted(maps.Keys(l.took)) {
 		v := l.took[kind]
-		fmt.Printf("clients_%s_p50_ms: %.1f\nclients_%s_p99_ms: %.1f\n", kind, median(v), kind, quantile(v, .99))
+		fmt.Printf("clients_%s_p50_ms: %.1f\nclients_%s_p99_ms: %.1f\n", kind, quantile.Median(v), kind, quantile.Of(v, .99))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weft/api"
+	"weft/internal/bench/quantile"
 )
 
 // pair is a call of the API and a bare one for the same data.
@@ -41,25 +42,18 @@ func (f *figures) run(pairs []pair) error {
 	return nil
 }
 
-func quantile(v []float64, q float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[min(len(v)-1, int(float64(len(v))*q))]
-}
-
-func median(v []float64) float64 { return quantile(v, .5) }
-
 // report prints the medians over the runs, and the quantiles over all calls.
 // claim is what may be 1.5 at most: how many times the bare call's time the API's
 // takes beyond a millisecond.
 func (f *figures) report(name string) {
 	var a, b, ratios, claims []float64
 	for i := range f.api {
-		x, y := median(f.api[i]), median(f.bare[i])
+		x, y := quantile.Median(f.api[i]), quantile.Median(f.bare[i])
 		a, b, ratios, claims = append(a, x), append(b, y), append(ratios, x/y), append(claims, (x-1)/y)
 	}
-	fmt.Printf("api_%s_p50_ms: %.3f\nbare_%s_p50_ms: %.3f\n", name, median(a), name, median(b))
-	fmt.Printf("api_%s_p99_ms: %.3f\nbare_%s_p99_ms: %.3f\n", name, quantile(slices.Concat(f.api...), .99), name, quantile(slices.Concat(f.bare...), .99))
-	fmt.Printf("%s_p50_ratio: %.2f\n%s_claim: %.2f\n", name, median(ratios), name, median(claims))
+	fmt.Printf("api_%s_p50_ms: %.3f\nbare_%s_p50_ms: %.3f\n", name, quantile.Median(a), name, quantile.Median(b))
+	fmt.Printf("api_%s_p99_ms: %.3f\nbare_%s_p99_ms: %.3f\n", name, quantile.Of(slices.Concat(f.api...), .99), name, quantile.Of(slices.Concat(f.bare...), .99))
+	fmt.Printf("%s_p50_ratio: %.2f\n%s_claim: %.2f\n", name, quantile.Median(ratios), name, quantile.Median(claims))
 }
 
 // comparison measures the API against bare calls.
@@ -159,7 +153,7 @@ func (c *comparison) compare(ctx context.Context) error {
 			a, b = append(a, by[kind].api[run]...), append(b, by[kind].bare[run]...)
 		}
 		all.api, all.bare = append(all.api, a), append(all.bare, b)
-		fmt.Fprintf(os.Stderr, "run %d of %d: get %.2f and %.2f ms, search %.2f and %.2f ms\n", run+1, c.s.runs, median(got.api[run]), median(got.bare[run]), median(a), median(b))
+		fmt.Fprintf(os.Stderr, "run %d of %d: get %.2f and %.2f ms, search %.2f and %.2f ms\n", run+1, c.s.runs, quantile.Median(got.api[run]), quantile.Median(got.bare[run]), quantile.Median(a), quantile.Median(b))
 	}
 	got.report("get")
 	all.report("search")

@@ -80,18 +80,10 @@ func benchSearch(ctx context.Context, s setting) (err error) {
 	return h.size(ctx, monthIndex(prefix, 0), n)
 }
 
-// document is what the adapter makes of a post, before it is JSON: that costs
-// whoever writes documents.
-type document struct {
-	models.SearchDoc
-	Words  []string          `json:"words,omitempty"`
-	Pairs  []string          `json:"pairs,omitempty"`
-	Stems  map[string]string `json:"stems,omitempty"`
-	Vector []float32         `json:"vector,omitempty"`
-}
-
-func decode(bodies [][]byte) ([]document, error) {
-	docs := make([]document, len(bodies))
+// decode returns what the adapter made of its posts before it was JSON: to make JSON
+// of it costs whoever writes documents.
+func decode(bodies [][]byte) ([]elastic.Document, error) {
+	docs := make([]elastic.Document, len(bodies))
 	for i, body := range bodies {
 		if err := json.Unmarshal(body, &docs[i]); err != nil {
 			return nil, err
@@ -222,7 +214,7 @@ func (h handmade) copyMapping(ctx context.Context, from, to string) error {
 	return err
 }
 
-func (h handmade) bulk(ctx context.Context, index string, docs []document, from, to int) error {
+func (h handmade) bulk(ctx context.Context, index string, docs []elastic.Document, from, to int) error {
 	var b bytes.Buffer
 	for i := from; i < to; i++ {
 		fmt.Fprintf(&b, `{"index":{"_index":%q,"_id":"bench.%07d","version":1,"version_type":"external"}}`+"\n", index, i)
